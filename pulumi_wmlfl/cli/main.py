@@ -1,0 +1,66 @@
+"""The root of the command line: which commands exist and in which module each lives.
+
+A command's module is imported only when the command is used, so `wmlfl --help` stays quick.
+Errors of ours end as one line on standard error and their own exit code; never as a traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from .._version import __version__
+from ..errors import WmlflError, redact
+
+__all__ = ["cli"]
+
+# command -> (module of this package, attribute, one line of help)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "serve": ("serve", "serve", "Run the local WML service."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the commands in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the module of `cmd_name` and return its command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        loaded = importlib.import_module(f"{__package__}.{module}")
+        command = getattr(loaded, attribute)
+        assert isinstance(command, click.Command)  # noqa: S101
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][2]) for name in COMMANDS])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error of ours becomes one line and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except WmlflError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except ModuleNotFoundError as error:
+            click.echo(
+                f"error: this command needs the package {redact(str(error.name))!r}, which is not installed. "
+                "Install it: pip install 'pulumi-wmlfl[all]'",
+                err=True,
+            )
+            ctx.exit(10)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="wmlfl")
+def cli() -> None:
+    """Federated-learning experiments on IBM Watson Machine Learning as infrastructure."""

@@ -1,0 +1,1 @@
+"""The WML REST API over `requests`. Imports `schema`, `config` and `errors`."""

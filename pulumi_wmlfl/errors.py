@@ -1,0 +1,361 @@
+"""One tree of errors for every room, and the redaction of secrets in their texts.
+
+Every error a person can meet is a :class:`WmlflError`. Its text is one line: what failed, on which
+resource, what WML answered, what to do. This module imports nothing of ours, so every room may use it.
+
+The tree::
+
+    WmlflError
+      ConfigurationError          a setting is missing, contradictory or wrong
+      InputError                  declared inputs are wrong; carries every problem at once
+      ContentError                a model's content cannot be read or is not what it should be
+      TransportError              no usable HTTP answer
+        ConnectionFailed          nothing was sent, or WML cannot be reached
+        RequestTimedOut           no answer within the deadline
+        AnswerLost                a request that changes things was sent and its answer never came
+        UnexpectedAnswer          HTML, truncated JSON, a redirect to a login page
+      WmlResponseError            WML answered with an error status
+        BadRequest                400, 422
+        AuthenticationFailed      401, and every refusal to give a token
+        PermissionDenied          403
+        NotFound                  404 of one object
+        FederatedLearningUnavailable  404 of a collection: this deployment serves no federated learning
+        Conflict                  409, 425
+        ContentTooLarge           413
+        RateLimited               429
+        ServerFault               5xx
+      WaitError                   a training did not reach the wanted state
+        WaitTimedOut              ... in time
+        TrainingFailed            ... and never will
+      MissingExtra                an optional dependency is not installed
+      EngineError                 the deployment engine cannot go on
+      ServiceError                the local service cannot start or go on
+      ProtocolError               a party or an aggregator sent what the protocol does not allow
+      FusionError                 updates cannot be fused
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = [
+    "AnswerLost",
+    "AuthenticationFailed",
+    "BadRequest",
+    "ConfigurationError",
+    "Conflict",
+    "ConnectionFailed",
+    "ContentError",
+    "ContentTooLarge",
+    "EngineError",
+    "FederatedLearningUnavailable",
+    "FusionError",
+    "InputError",
+    "MissingExtra",
+    "NotFound",
+    "PermissionDenied",
+    "Problem",
+    "ProtocolError",
+    "RateLimited",
+    "RequestTimedOut",
+    "ServerFault",
+    "ServiceError",
+    "TrainingFailed",
+    "TransportError",
+    "UnexpectedAnswer",
+    "WaitError",
+    "WaitTimedOut",
+    "WmlResponseError",
+    "WmlflError",
+    "forget_secrets",
+    "redact",
+    "register_secret",
+]
+
+_MASK = "[secret]"
+_PATTERNS = (
+    re.compile(r"(?i)\b(bearer|basic|zenapikey)\s+[A-Za-z0-9+/._~=-]{8,}"),
+    re.compile(
+        r"(?i)(?P<key>[\"']?(?:api[_-]?key|password|secret_access_key|access_key_id|access_token|refresh_token"
+        r"|token|client_secret)[\"']?\s*[:=]\s*)(?P<value>\"[^\"]*\"|'[^']*'|[^\s,;&})\]]+)"
+    ),
+    re.compile(r"\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)?"),
+)
+_MINIMUM_SECRET_LENGTH = 4
+_secrets: set[str] = set()
+_lock = threading.Lock()
+
+
+def register_secret(value: str | None) -> None:
+    """Make :func:`redact` mask `value` wherever it stands, for the life of the process.
+
+    Values shorter than four characters are not registered: masking them would mask ordinary words.
+    """
+    if value and len(value) >= _MINIMUM_SECRET_LENGTH:
+        with _lock:
+            _secrets.add(value)
+
+
+def forget_secrets() -> None:
+    """Forget every registered secret; for tests."""
+    with _lock:
+        _secrets.clear()
+
+
+def redact(text: str) -> str:
+    """Return `text` with registered secrets, tokens and values of secret-like keys masked."""
+    with _lock:
+        known = sorted(_secrets, key=len, reverse=True)
+    for secret in known:
+        text = text.replace(secret, _MASK)
+    text = _PATTERNS[0].sub(lambda match: f"{match.group(1)} {_MASK}", text)
+    text = _PATTERNS[1].sub(lambda match: f"{match.group('key')}{_MASK}", text)
+    return _PATTERNS[2].sub(_MASK, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with one declared property.
+
+    `path` is the property's path as Pulumi writes it (`federated_learning.rounds`), empty for the resource.
+    """
+
+    path: str
+    message: str
+
+
+class WmlflError(Exception):
+    """Base of every error of this project; its text is one redacted line.
+
+    `code` is stable and documented; `exit_code` is what a command ends with.
+    """
+
+    code: ClassVar[str] = "WMLFL000"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "", resource: str = "") -> None:
+        self.message = redact(" ".join(message.split()))
+        self.hint = redact(" ".join(hint.split()))
+        self.resource = resource
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        head = f"{self.resource}: " if self.resource else ""
+        tail = f" {self.hint}" if self.hint else ""
+        return f"{head}{self.message}{self._answer()}{tail}"
+
+    def _answer(self) -> str:
+        """What the other side answered, for subclasses that know it; starts with a blank."""
+        return ""
+
+
+class ConfigurationError(WmlflError):
+    """A setting is missing, contradictory or wrong."""
+
+    code = "WMLFL100"
+    exit_code = 3
+
+
+class InputError(WmlflError):
+    """The declared inputs of a resource are wrong; `problems` has every one of them."""
+
+    code = "WMLFL110"
+    exit_code = 4
+
+    def __init__(self, problems: tuple[Problem, ...], *, resource: str = "") -> None:
+        self.problems = problems
+        text = "; ".join(f"{p.path}: {p.message}" if p.path else p.message for p in problems)
+        super().__init__(text, resource=resource)
+
+
+class ContentError(WmlflError):
+    """A model's content cannot be read or is not what it should be."""
+
+    code = "WMLFL120"
+    exit_code = 4
+
+
+class TransportError(WmlflError):
+    """There is no usable HTTP answer."""
+
+    code = "WMLFL200"
+    exit_code = 5
+
+
+class ConnectionFailed(TransportError):
+    """WML cannot be reached; nothing was changed there."""
+
+    code = "WMLFL201"
+
+
+class RequestTimedOut(TransportError):
+    """No answer came within the deadline."""
+
+    code = "WMLFL202"
+
+
+class AnswerLost(TransportError):
+    """A request that changes things was sent and its answer never came: it may have been carried out."""
+
+    code = "WMLFL203"
+
+
+class UnexpectedAnswer(TransportError):
+    """The answer is not one of WML's: HTML, truncated JSON, a login page."""
+
+    code = "WMLFL204"
+
+
+class WmlResponseError(WmlflError):
+    """WML answered with an error status.
+
+    `status` is the HTTP status, `wml_code` and `wml_message` the first error of WML's body,
+    `trace` its trace id, `retry_after` the seconds of a `Retry-After` header.
+    """
+
+    code = "WMLFL300"
+    exit_code = 6
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        wml_code: str = "",
+        wml_message: str = "",
+        trace: str = "",
+        hint: str = "",
+        resource: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        self.status = status
+        self.wml_code = wml_code
+        self.wml_message = redact(" ".join(wml_message.split()))
+        self.trace = trace
+        self.retry_after = retry_after
+        super().__init__(message, hint=hint, resource=resource)
+
+    def _answer(self) -> str:
+        said = f"{self.wml_code}: {self.wml_message}" if self.wml_message else self.wml_code
+        parts = [part for part in (said, f"trace {self.trace}" if self.trace else "") if part]
+        detail = f" ({'; '.join(parts)})" if parts else ""
+        return f" WML answered {self.status}{detail}."
+
+
+class BadRequest(WmlResponseError):
+    """WML refused the request as wrong (400, 422)."""
+
+    code = "WMLFL301"
+
+
+class AuthenticationFailed(WmlResponseError):
+    """WML or its sign-in service did not accept the credentials (401, IAM 4xx)."""
+
+    code = "WMLFL302"
+    exit_code = 7
+
+
+class PermissionDenied(WmlResponseError):
+    """The user has no right to do this, or the project has no runtime (403)."""
+
+    code = "WMLFL303"
+    exit_code = 7
+
+
+class NotFound(WmlResponseError):
+    """The object does not exist in this project or space (404)."""
+
+    code = "WMLFL304"
+
+
+class FederatedLearningUnavailable(WmlResponseError):
+    """This deployment does not serve federated learning (404 of a collection)."""
+
+    code = "WMLFL305"
+    exit_code = 8
+
+
+class Conflict(WmlResponseError):
+    """Something else is changing the object (409, 425)."""
+
+    code = "WMLFL306"
+
+
+class ContentTooLarge(WmlResponseError):
+    """The content is larger than this deployment accepts (413)."""
+
+    code = "WMLFL307"
+
+
+class RateLimited(WmlResponseError):
+    """Too many requests, or a quota is used up (429)."""
+
+    code = "WMLFL308"
+
+
+class ServerFault(WmlResponseError):
+    """WML failed (5xx)."""
+
+    code = "WMLFL309"
+
+
+class WaitError(WmlflError):
+    """A training did not reach the state that was waited for."""
+
+    code = "WMLFL400"
+    exit_code = 9
+
+
+class WaitTimedOut(WaitError):
+    """The state was not reached in time; the training goes on."""
+
+    code = "WMLFL401"
+
+
+class TrainingFailed(WaitError):
+    """The training ended in a state from which the wanted one cannot be reached."""
+
+    code = "WMLFL402"
+
+
+class MissingExtra(WmlflError):
+    """An optional dependency is not installed; the text names the command that installs it."""
+
+    code = "WMLFL500"
+    exit_code = 10
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs packages that are not installed.",
+            hint=f"Install them: pip install 'pulumi-wmlfl[{extra}]'",
+        )
+
+
+class EngineError(WmlflError):
+    """The deployment engine cannot go on."""
+
+    code = "WMLFL600"
+
+
+class ServiceError(WmlflError):
+    """The local service cannot start or go on."""
+
+    code = "WMLFL700"
+    exit_code = 11
+
+
+class ProtocolError(WmlflError):
+    """A party or an aggregator sent what the protocol does not allow."""
+
+    code = "WMLFL800"
+    exit_code = 12
+
+
+class FusionError(WmlflError):
+    """Model updates cannot be fused."""
+
+    code = "WMLFL810"
+    exit_code = 12

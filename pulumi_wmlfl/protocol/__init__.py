@@ -1,0 +1,1 @@
+"""The wire format between parties and the aggregator. Imports `errors` only."""

@@ -1,0 +1,1 @@
+"""What users' programs import: the Pulumi resources. Imports `core`, `client`, `config` and `pulumi`."""

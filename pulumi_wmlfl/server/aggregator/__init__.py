@@ -1,0 +1,1 @@
+"""The aggregator of a training: parties, rounds, quorum, fusion, metrics."""

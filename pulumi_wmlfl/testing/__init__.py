@@ -1,0 +1,1 @@
+"""A pytest plugin for users' own infrastructure repositories. Only tests import it."""
