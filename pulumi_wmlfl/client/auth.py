@@ -1,0 +1,134 @@
+"""Tokens: one contract for IBM Cloud IAM, Cloud Pak for Data, the local service and fixed tokens.
+
+A token is fetched once, shared by every thread and renewed when 80 % of its life has passed; one thread
+renews, the others wait. Source: IAM and CPD sign-in of the API reference; the 80 % rule is IBM SDK core's.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..config import Settings
+from ..errors import AuthenticationFailed, UnexpectedAnswer, WmlResponseError, register_secret
+from .transport import Call, Transport
+
+__all__ = ["TokenSource"]
+
+_GRANT = "urn:ibm:params:oauth:grant-type:apikey"
+_USED_SHARE = 0.8
+_FALLBACK_LIFETIME = 1200.0
+
+
+class TokenSource:
+    """Gives the value of the `Authorization` header; safe for many threads."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        transport: Transport | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        base = settings.iam_url if settings.platform != "cpd" else settings.url
+        self._transport = transport or Transport(settings, base_url=base)
+        self._lock = threading.Lock()
+        self._value = ""
+        self._renew_at = 0.0
+        self._used = threading.local()
+
+    def header(self, *, renew: bool = False) -> str:
+        """Return the header's value; with `renew` forget the one this thread used last.
+
+        Raises:
+            AuthenticationFailed: the credentials are not accepted.
+            TransportError: the sign-in service gives no usable answer.
+        """
+        fixed = self._fixed()
+        if fixed:
+            return fixed
+        with self._lock:
+            # Another thread may have renewed it already: only the value that was refused is thrown away.
+            if renew and self._value == getattr(self._used, "value", None):
+                self._value = ""
+            if not self._value or self._clock() >= self._renew_at:
+                self._fetch()
+            self._used.value = self._value
+            return self._value
+
+    def _fixed(self) -> str:
+        settings = self._settings
+        if settings.token:
+            scheme = "Bearer" if "." in settings.token else "Basic"
+            return f"{scheme} {settings.token}"
+        if settings.authentication == "zenapikey":
+            pair = base64.b64encode(f"{settings.username}:{settings.apikey}".encode()).decode()
+            register_secret(pair)
+            return f"ZenApiKey {pair}"
+        return ""
+
+    def _fetch(self) -> None:
+        call = self._sign_in_call()
+        try:
+            answer = self._transport.send_json(call)
+        except WmlResponseError as error:
+            if 400 <= error.status < 500 and error.status not in {408, 425, 429}:
+                raise AuthenticationFailed(
+                    f"Could not sign in at {self._transport.base_url}.",
+                    status=error.status,
+                    wml_code=error.wml_code,
+                    wml_message=error.wml_message,
+                    trace=error.trace,
+                    hint=self._hint(),
+                ) from None
+            raise
+        token = answer.get("access_token") or answer.get("token")
+        if not isinstance(token, str) or not token:
+            raise UnexpectedAnswer(
+                f"Could not sign in at {self._transport.base_url}: the answer has no token.",
+                hint="Check wmlfl:url and wmlfl:iamUrl.",
+            )
+        register_secret(token)
+        self._renew_at = self._clock() + _USED_SHARE * self._lifetime(answer, token)
+        self._value = f"Bearer {token}"
+
+    def _sign_in_call(self) -> Call:
+        settings = self._settings
+        if settings.platform == "cpd":
+            proof = {"api_key": settings.apikey} if settings.apikey else {"password": settings.password}
+            return Call(
+                "POST",
+                "/icp4d-api/v1/authorize",
+                "sign in",
+                body={"username": settings.username, **proof},
+            )
+        return Call(
+            "POST", "/identity/token", "sign in", form={"grant_type": _GRANT, "apikey": settings.apikey}
+        )
+
+    def _lifetime(self, answer: dict[str, Any], token: str) -> float:
+        """Seconds that the token lives: as answered, else as its own `exp` claim says."""
+        seconds = answer.get("expires_in")
+        if isinstance(seconds, int | float) and seconds > 0:
+            return float(seconds)
+        try:
+            part = token.split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+            return max(30.0, float(claims["exp"]) - self._clock())
+        except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
+            return _FALLBACK_LIFETIME
+
+    def _hint(self) -> str:
+        key = "apikey" if self._settings.apikey else "password"
+        environment = {"apikey": "WMLFL_APIKEY", "password": "WMLFL_PASSWORD"}[key]
+        return (
+            f"The {key} came from {self._settings.source(key)}. Refresh and destroy use the configuration "
+            f"recorded in the state: set {environment}, or add --run-program."
+        )
