@@ -343,7 +343,7 @@ def _http_url(found: _Values, key: str) -> str:
     local = (parts.hostname or "") in {"127.0.0.1", "localhost", "::1"}
     if parts.scheme not in {"https", "http"} or not parts.hostname or parts.username:
         raise ConfigurationError(
-            f"{found.describe(key)} is not an address such as https://cpd.example.com: {parts.scheme or 'no scheme'}.",
+            f"{found.describe(key)} is not an address such as https://cpd.example.com.",
             hint="Write https://, the host and, where needed, the port; no user and no password.",
         )
     if parts.scheme == "http" and not local:
