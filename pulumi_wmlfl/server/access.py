@@ -10,26 +10,20 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import jwt
 
+from .clock import timestamp
 from .problems import Refusal
 from .settings import ServiceSettings
 from .store.contract import Principal, Scope
 from .store.sqlite import SqliteStore
 
-__all__ = ["Access", "timestamp"]
+__all__ = ["Access"]
 
 _ISSUER = "https://iam.cloud.ibm.com/identity"
 _WRITERS = frozenset({"admin", "editor"})
-
-
-def timestamp(now: float | None = None) -> str:
-    """Return a time as WML writes it: UTC with milliseconds and `Z`."""
-    moment = datetime.now(UTC) if now is None else datetime.fromtimestamp(now, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
 class Access:
