@@ -265,7 +265,7 @@ def _platform(found: _Values) -> str:
         if not (platform == "local" and overruled):
             if platform != "cloud" and "region" in found.values:
                 raise ConfigurationError(
-                    f"wmlfl:region belongs to platform cloud, but {found.describe('platform')} is {platform}.",
+                    f"wmlfl:region belongs to IBM Cloud, but {found.describe('platform')} is {platform}.",
                     hint="Remove one of the two settings.",
                 )
             return platform
