@@ -146,4 +146,8 @@ class WmlProvider(ResourceProvider):
 
 
 def _plain(properties: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in properties.items() if key != _INTERNAL}
+    """Return properties without Pulumi's own, whole numbers as integers: they arrive as floats."""
+    from ..schema.inputs import normalise
+
+    plain: dict[str, Any] = normalise({k: v for k, v in properties.items() if k != _INTERNAL})
+    return plain
