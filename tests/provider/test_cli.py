@@ -1,0 +1,143 @@
+"""The resources through the real Pulumi CLI against the real service."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pulumi_wmlfl.errors import NotFound
+
+CLI = shutil.which("pulumi") and shutil.which("pulumi-language-python")
+pytestmark = [
+    pytest.mark.pulumi_cli,
+    pytest.mark.skipif(not CLI, reason="the Pulumi CLI is not on PATH"),
+]
+
+PROGRAM = """
+import pulumi, json, os
+from pulumi_wmlfl import Model, RemoteTrainingSystem, Training
+v = json.loads(os.environ["VARIANT"])
+m = Model("m", type="tensorflow_2.12", software_spec={"name": "runtime-23.1-py3.10"}, content="model")
+r = RemoteTrainingSystem("r", description=v.get("description", "one"),
+                         allowed_identities=[{"id": "IBMid-local", "type": "user"}])
+t = Training("t", federated_learning={"model": {"spec": {"id": m.id}, "type": "tensorflow"},
+             "fusion_type": v.get("fusion", "iter_avg"), "rounds": v.get("rounds", 3),
+             "remote_training": {"remote_training_systems": [{"id": r.id, "required": True}]}},
+             results_reference={"type": "s3", "location": {"bucket": "b", "path": "."},
+                 "connection": {"endpoint_url": "https://s3", "access_key_id": "AK-5e3c7e7",
+                                "secret_access_key": "SK-9f8e7d6c"}})
+pulumi.export("model", m.id)
+pulumi.export("party", r.id)
+pulumi.export("training", t.id)
+pulumi.export("variables", t.party_variables)
+"""
+
+
+class Stack:
+    """One Pulumi project in a folder, driven by the CLI."""
+
+    def __init__(self, folder: Path, service):
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": "test",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "WMLFL_READY_FILE": str(service.ready_file),
+        }
+        (folder / "state").mkdir()
+        (folder / "model").mkdir()
+        (folder / "model" / "saved_model.pb").write_bytes(b"weights")
+        (folder / "__main__.py").write_text(PROGRAM)
+        config = "config:\n  wmlfl:platform: local\n"
+        (folder / "Pulumi.yaml").write_text(f"name: test\nruntime: python\n{config}")
+        self("stack", "init", "dev")
+
+    def __call__(self, *arguments, variant=None, code=0):
+        environment = {**self.environment, "VARIANT": json.dumps(variant or {})}
+        done = subprocess.run(
+            ["pulumi", *arguments, "--non-interactive"],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == code or (code and done.returncode), done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def up(self, **options):
+        return self("up", "--yes", "--skip-preview", **options)
+
+    def outputs(self):
+        return json.loads(self("stack", "output", "--json"))
+
+
+@pytest.fixture
+def stack(tmp_path, service):
+    made = Stack(tmp_path, service)
+    yield made
+    made("destroy", "--yes", "--skip-preview")
+
+
+def test_a_whole_life(stack, service):
+    client, scope = service.client(), service.scope
+    stack.up()
+    first = stack.outputs()
+    assert first["variables"]["remote_training_systems"] == {"r": first["party"]}
+    assert client.get("trainings", first["training"], scope).state == "accepting_parties"
+    with client.download_content(first["model"], scope) as chunks:
+        assert b"".join(chunks).startswith(b"PK")
+
+    stack("preview", "--expect-no-changes")
+    stack("refresh", "--yes", "--skip-preview", "--expect-no-changes")
+    state = [p.read_text() for p in (stack.folder / "state").rglob("*.json*") if p.is_file()]
+    assert state
+    assert not [text for text in state if "SK-9f8e7d6c" in text or service.ready["apikey"] in text]
+
+    stack.up(variant={"description": "two"})
+    assert stack.outputs() == first
+    assert client.get("remote_training_systems", first["party"], scope).metadata.description == "two"
+
+    stack.up(variant={"description": "two", "rounds": 4})
+    second = stack.outputs()
+    assert second["training"] != first["training"]
+    with pytest.raises(NotFound):
+        client.get("trainings", first["training"], scope)
+
+    (stack.folder / "model" / "saved_model.pb").write_bytes(b"other weights")
+    stack.up(variant={"description": "two", "rounds": 4})
+    assert stack.outputs()["model"] == first["model"]
+
+    change = [{"op": "replace", "path": "/description", "value": "drift"}]
+    client.patch("remote_training_systems", first["party"], scope, change)
+    client.delete("models", first["model"], scope)
+    stack("refresh", "--yes", "--skip-preview")
+    stack.up(variant={"description": "two", "rounds": 4})
+    assert client.get("remote_training_systems", first["party"], scope).metadata.description == "two"
+    assert stack.outputs()["model"] != first["model"]
+
+
+def test_wrong_inputs_are_named_before_anything_is_made(stack, service):
+    before = len(list(service.client().list("models", service.scope)))
+    said = stack("preview", variant={"fusion": "sum", "rounds": 0}, code=1)
+    assert "federated_learning.fusion_type" in said
+    assert "federated_learning.rounds" in said
+    assert len(list(service.client().list("models", service.scope))) == before
+
+
+def test_a_wrong_key_is_one_clear_line_without_the_key(stack):
+    stack.environment["WMLFL_APIKEY"] = "wrong-key-2718281828"
+    said = stack.up(code=1)
+    del stack.environment["WMLFL_APIKEY"]
+    assert "Could not sign in" in said
+    assert "environment variable WMLFL_APIKEY" in said
+    assert "wrong-key-2718281828" not in said
+    assert 'wml.py", line' not in said
