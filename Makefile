@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check bench docs clean
+.PHONY: help quickstart quickstart-destroy test check clean
 
 help: ## List the targets.
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed; none was found on PATH."; exit 1; }
@@ -30,6 +30,9 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 quickstart: $(VENV)/.run ## Run the example experiment against a local WML service.
 	@$(BIN)/python examples/quickstart.py
 
+quickstart-destroy: $(VENV)/.run ## Destroy the experiment and stop the service.
+	@$(BIN)/python examples/quickstart.py --destroy
+
 test: $(VENV)/.dev ## Run every test.
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
@@ -38,12 +41,5 @@ check: $(VENV)/.dev ## Format, lint, types.
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.dev ## Measure; results are ratios of one run.
-	@$(BIN)/python -m benchmarks
-
-docs: $(VENV)/.dev ## Build the documentation; a warning is an error.
-	@$(BIN)/python -m pip install --quiet --group docs
-	@$(BIN)/mkdocs build --strict
-
 clean: ## Remove the virtual environment and what was built.
-	@rm -rf $(VENV) build dist site .wmlfl .pulumi-state
+	@rm -rf $(VENV) build dist .wmlfl .pulumi-state

@@ -54,7 +54,7 @@ def deploy(environment: dict[str, str]) -> int:
         "    pulumi preview                # edit examples/mnist/__main__.py first: see what would change\n"
         "    pulumi up\n"
         "    pulumi refresh                # find what was changed behind Pulumi's back\n"
-        "    python examples/quickstart.py --destroy"
+        "    make quickstart-destroy"
     )
     return 0
 

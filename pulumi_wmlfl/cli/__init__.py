@@ -14,7 +14,7 @@ def main() -> None:
     except ModuleNotFoundError:
         from ..errors import MissingExtra
 
-        missing = MissingExtra("The command `wmlfl`", "engine,local")
+        missing = MissingExtra("The command `wmlfl`", "local")
         sys.stderr.write(f"error: {missing}\n")
         sys.exit(missing.exit_code)
     from .main import cli

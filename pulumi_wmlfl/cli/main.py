@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
         except ModuleNotFoundError as error:
             click.echo(
                 f"error: this command needs the package {redact(str(error.name))!r}, which is not installed. "
-                "Install it: pip install 'pulumi-wmlfl[all]'",
+                "Install it: pip install 'pulumi-wmlfl[local]'",
                 err=True,
             )
             ctx.exit(10)

@@ -1,4 +1,4 @@
 """The local WML service.
 
-Imports `errors`, `protocol` and `fusion`; never the client, so that each can be wrong alone.
+Imports `errors` only; never the client, so that each can be wrong alone.
 """

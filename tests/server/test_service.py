@@ -187,9 +187,11 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path):
         model = client.create("models", model_body(service))
         client.upload_content(model.id, service.scope, lambda: io.BytesIO(b"kept"), size=4)
         service.kill()
-    with start_service(tmp_path) as service:
-        with service.client().download_content(model.id, service.scope) as chunks:
-            assert b"".join(chunks) == b"kept"
+    with (
+        start_service(tmp_path) as service,
+        service.client().download_content(model.id, service.scope) as chunks,
+    ):
+        assert b"".join(chunks) == b"kept"
 
 
 def test_keys_are_private_and_stored_hashed(tmp_path):

@@ -1,1 +1,0 @@
-"""The wire format between parties and the aggregator. Imports `errors` only."""

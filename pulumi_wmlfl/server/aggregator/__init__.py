@@ -1,1 +1,0 @@
-"""The aggregator of a training: parties, rounds, quorum, fusion, metrics."""

@@ -1,1 +1,0 @@
-"""A pytest plugin for users' own infrastructure repositories. Only tests import it."""

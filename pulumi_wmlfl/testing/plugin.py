@@ -1,1 +1,0 @@
-"""The pytest plugin; it imports nothing heavy until a fixture is used."""
