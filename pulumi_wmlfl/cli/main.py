@@ -19,6 +19,7 @@ __all__ = ["cli"]
 # command -> (module of this package, attribute, one line of help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "serve": ("serve", "serve", "Run the local WML service."),
+    "keys": ("service_keys", "keys", "Add, list and remove keys of the local WML service."),
 }
 
 

@@ -1,12 +1,15 @@
-"""`wmlfl serve`: the local WML service in the foreground."""
+"""`wmlfl serve`: run the local WML service in the foreground."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from .._paths import default_data_dir
+from .._paths import READY_FILE, default_data_dir
 
 __all__ = ["serve"]
 
@@ -14,14 +17,37 @@ __all__ = ["serve"]
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", default=9443, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+    "--port", type=click.IntRange(0, 65535), default=9443, show_default=True, help="0 takes any free port."
 )
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the service's data.")
 @click.option(
-    "--ready-file", type=click.Path(path_type=Path), help="Write here, as JSON, where the service is."
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for everything the service keeps.  [default: $WMLFL_DATA_DIR, or ~/.local/share/wmlfl]",
 )
-@click.option("--pending-seconds", default=1.0, show_default=True, help="How long a training stays pending.")
-@click.option("--allow-remote", is_flag=True, help="Allow an address that other machines can reach.")
+@click.option(
+    "--ready-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=f"Write address and credentials to this file too, besides {READY_FILE} in the data folder.",
+)
+@click.option(
+    "--pending-seconds",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="How long a training stays pending before it accepts parties.",
+)
+@click.option(
+    "--platform-version",
+    default="5.1.0",
+    show_default=True,
+    help="Version of Cloud Pak for Data to answer to IBM's SDKs.",
+)
+@click.option(
+    "--allow-remote",
+    is_flag=True,
+    help="Allow a --host that other machines can reach; needs `wmlfl keys add`.",
+)
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
 def serve(
     *,
     host: str,
@@ -29,36 +55,42 @@ def serve(
     data_dir: Path | None,
     ready_file: Path | None,
     pending_seconds: float,
+    platform_version: str,
     allow_remote: bool,
+    log_level: str,
 ) -> None:
     """Run the local WML service until Ctrl-C.
 
-    It serves IBM's WML API over HTTPS. The authority of its certificate, its database and the models' content
-    stay in the data folder; nothing is lost by a restart.
+    It answers as Watson Machine Learning does: models, remote training systems, trainings. What it stores
+    survives a restart.
     """
-    from ..server.lifecycle import Ready
-    from ..server.lifecycle import serve as run
+    from ..server.lifecycle import run_service
     from ..server.settings import ServiceSettings
 
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     folder = (data_dir or default_data_dir()).expanduser().resolve()
-
-    def announce(ready: Ready) -> None:
-        click.echo(f"WML service   {ready.url}")
-        click.echo(f"project       {ready.project_id}")
-        click.echo(f"user          {ready.user_id} ({ready.username})")
-        click.echo(f"authority     {ready.ca_file}")
-        click.echo(f"API key       in {ready_file or folder / 'ready.json'}")
-        click.echo("Stop it with Ctrl-C.")
-
-    run(
-        ServiceSettings(
-            data_dir=folder,
-            host=host,
-            port=port,
-            ready_file=ready_file.expanduser().resolve() if ready_file else None,
-            allow_remote=allow_remote,
-            pending_seconds=pending_seconds,
-        ),
-        on_ready=announce,
+    settings = ServiceSettings(
+        data_dir=folder,
+        host=host,
+        port=port,
+        ready_file=ready_file.expanduser().resolve() if ready_file else None,
+        allow_remote=allow_remote,
+        pending_seconds=pending_seconds,
+        platform_version=platform_version,
     )
+    run_service(settings, on_ready=lambda ready: _announce(ready, settings.ready_file or folder / READY_FILE))
     click.echo("Stopped.")
+
+
+def _announce(ready: Mapping[str, Any], ready_file: Path) -> None:
+    """Say where the service is; the key stays in the ready file."""
+    lines = (
+        f"The local WML service {ready['version']} is ready.",
+        f"  address      {ready['url']}",
+        f"  CA file      {ready['ca_file']}",
+        f"  credentials  {ready_file}",
+        f"  user         {ready['username']} ({ready['user_id']})",
+        f"  project      {ready['project_id']}",
+        "Press Ctrl-C to stop it.",
+    )
+    click.echo("\n".join(lines))

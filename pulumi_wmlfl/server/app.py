@@ -1,98 +1,120 @@
-"""The ASGI application: which routes there are and what they share."""
+"""The application: its services, its routes, and how both begin and end."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import ASGIApp
 
+from . import (
+    routes_auth,
+    routes_content,
+    routes_models,
+    routes_platform,
+    routes_remote_training_systems,
+    routes_trainings,
+)
 from .access import Access
+from .clock import Clock
+from .control import Control, ControlLayer
+from .http import Answer, Context, Operation
 from .jobs import TrainingJobs
+from .openapi import describe
 from .problems import wml_problem
-from .routes_content import routes as content_routes
-from .routes_objects import routes as object_routes
-from .routes_platform import routes as platform_routes
-from .routes_trainings import routes as training_routes
+from .routes_control import control_routes
+from .sealing import Sealer
+from .services import Parts, Services
 from .settings import ServiceSettings
 from .store.blobs import Blobs
 from .store.sqlite import SqliteStore
 
-__all__ = ["Services", "create_app"]
+__all__ = ["OPERATIONS", "create_app", "open_services"]
 
-_SLASHES = re.compile(r"^/{2,}")
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What the routes share."""
-
-    settings: ServiceSettings
-    store: SqliteStore
-    blobs: Blobs
-    access: Access
-    jobs: TrainingJobs
+_log = logging.getLogger("pulumi_wmlfl.server")
 
 
-class _OneSlash:
-    """IBM's SDK joins base and href to a path that begins with `//`; such paths are served as well."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in {"http", "websocket"} and scope["path"].startswith("//"):
-            scope = {**scope, "path": _SLASHES.sub("/", scope["path"])}
-        await self._app(scope, receive, send)
+async def _openapi(_: Context) -> Answer:
+    return describe(OPERATIONS)
 
 
-def create_app(services: Services) -> ASGIApp:
-    """Return the application that serves `services`."""
+OPERATIONS: tuple[Operation, ...] = (
+    *routes_auth.OPERATIONS,
+    *routes_models.OPERATIONS,
+    *routes_content.OPERATIONS,
+    *routes_remote_training_systems.OPERATIONS,
+    *routes_trainings.OPERATIONS,
+    *routes_platform.OPERATIONS,
+    Operation("GET", "/openapi.json", _openapi, "Describe this API"),
+)
 
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        running = asyncio.create_task(services.jobs.run())
-        yield
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
-        if services.jobs.aggregator is not None:
-            await services.jobs.aggregator.shutdown()
 
-    app = Starlette(
-        routes=[
-            *platform_routes(),
-            *content_routes(),
-            *object_routes("models"),
-            *object_routes("remote_training_systems"),
-            *training_routes(),
-            Route("/control/v1/health", _health, methods=["GET"]),
-        ],
-        exception_handlers={404: _missing, 405: _not_allowed, 500: _fault},
-        lifespan=lifespan,
+def open_services(settings: ServiceSettings, *, clock: Clock | None = None) -> Services:
+    """Open the data folder; what a killed service left half done there is removed.
+
+    Raises:
+        ServiceError: the folder cannot be used.
+    """
+    clock = clock or Clock()
+    store = SqliteStore(settings.data_dir / "service.sqlite")
+    blobs = Blobs(settings.data_dir / "content")
+    blobs.keep_only(store.contents())
+    return Services(
+        settings=settings,
+        clock=clock,
+        store=store,
+        blobs=blobs,
+        sealer=Sealer(settings.data_dir / "sealing.key"),
+        access=Access(store, token_seconds=settings.token_seconds, clock=clock),
+        jobs=TrainingJobs(store, pending_seconds=settings.pending_seconds, clock=clock),
+        control=Control(clock, page_size=settings.page_size, largest_page=settings.largest_page),
     )
+
+
+def create_app(services: Services, *, make_parts: Callable[[Services], Parts] = lambda _: Parts()) -> ASGIApp:
+    """Return the ASGI application; `make_parts` gives it an aggregator."""
+    services.parts = parts = make_parts(services)
+    services.jobs.aggregator = parts.aggregator
+    routes = [*(operation.route() for operation in OPERATIONS), *parts.routes, *control_routes()]
+    app = Starlette(
+        routes=routes,
+        lifespan=_lifespan,
+        exception_handlers={HTTPException: _http_problem, Exception: _fault},
+    )
+    app.router.redirect_slashes = False
     app.state.services = services
-    return _OneSlash(app)
+    return ControlLayer(app, services.control)
 
 
-async def _health(request: Request) -> Response:  # noqa: ARG001
-    return JSONResponse({"status": "ok"})
+@contextlib.asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    services: Services = app.state.services
+    clockwork = asyncio.create_task(services.jobs.run())
+    try:
+        yield
+    finally:
+        clockwork.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await clockwork
+        if services.parts.aggregator is not None:
+            await services.parts.aggregator.shutdown()
+        services.store.close()
 
 
-async def _missing(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    return wml_problem(404, "not_found", f"The path {request.url.path[:200]} is not served here.")
+async def _http_problem(request: Request, error: Exception) -> Response:
+    """Answer what no route takes: WML's error body, whatever the path."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 405:
+        return wml_problem(405, "method_not_allowed", f"{request.method} is not served on this path.")
+    return wml_problem(status, "not_found", f"The path {request.url.path[:200]} is not served here.")
 
 
-async def _not_allowed(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    return wml_problem(405, "method_not_allowed", f"{request.method} is not served on this path.")
-
-
-async def _fault(request: Request, error: Exception) -> Response:  # noqa: ARG001
+async def _fault(request: Request, error: Exception) -> Response:
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return wml_problem(500, "internal_error", "The service failed; its log tells why.")

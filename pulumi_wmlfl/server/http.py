@@ -1,64 +1,81 @@
-"""From an HTTP request to a plain call: authentication, body limits, scope, and back to a JSON answer."""
+"""From an HTTP request to a plain call and back: authentication, scope, and one error body for every refusal.
+
+Each operation of the service is one :class:`Operation`; routes and OpenAPI description are made of them.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import json
+import inspect
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
+from .bodies import read_json
 from .problems import Refusal, bad_request, wml_problem
 from .store.contract import Principal, Scope
 
 if TYPE_CHECKING:
-    from .app import Services
+    from .services import Services
 
-__all__ = ["Context", "authenticated", "public", "read_body", "run_guarded", "services_of"]
+__all__ = ["Answer", "Context", "Operation", "Query", "services_of"]
 
 _log = logging.getLogger("pulumi_wmlfl.server")
-Answer = dict[str, Any] | Response | tuple[int, Any]
+Answer = Mapping[str, Any] | Response | tuple[int, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One authenticated request, its body parsed."""
+    """One request, its sender known and its body parsed."""
 
     services: Services
     principal: Principal
-    method: str
-    path: Mapping[str, str]
-    query: Mapping[str, str]
+    request: Request
     body: Any = None
 
-    def scope(self, *, write: bool, body: bool = False) -> Scope:
+    @property
+    def query(self) -> Mapping[str, str]:
+        """Query parameters; of one that came several times the last (IBM's SDK repeats them)."""
+        return self.request.query_params
+
+    def path(self, name: str = "id") -> str:
+        """Return a part of the path."""
+        return str(self.request.path_params[name])
+
+    def scope(self, *, write: bool, from_body: bool = False) -> Scope:
         """Return the project or space that the request names, and check the user's role there.
 
-        Creates name it in the body (`body`); a query that disagrees is refused.
+        Creates and revisions name it in the body (`from_body`); a query that disagrees is refused.
+
+        Raises:
+            Refusal: 400 neither or both, 403 no right, 404 unknown.
         """
-        given = _scope_in(self.query, "query")
-        if body:
+        given = self._scope_of_query()
+        if from_body:
             inside = _scope_in(self.body if isinstance(self.body, dict) else {}, "body")
             if inside is None or (given is not None and given != inside):
-                raise bad_request(
-                    "Exactly one of project_id and space_id is required in the body; the query must agree.",
-                    target="project_id",
-                )
+                text = "Exactly one of project_id and space_id is required in the body; the query must agree."
+                raise bad_request(text, target="project_id")
             given = inside
         if given is None:
-            raise bad_request(
-                "Exactly one of project_id and space_id is required.",
-                target="project_id",
-                code="invalid_input_argument",
-            )
+            text = "Exactly one of project_id and space_id is required."
+            raise bad_request(text, target="project_id", code="invalid_input_argument")
         self.services.access.require(self.principal, given, write=write)
         return given
+
+    def _scope_of_query(self) -> Scope | None:
+        parameters = self.request.query_params
+        for kind in ("project_id", "space_id"):
+            if len(set(parameters.getlist(kind))) > 1:
+                raise bad_request(f"The query names several values of {kind}.", target=kind)
+        return _scope_in(parameters, "query")
 
 
 def _scope_in(values: Mapping[str, Any], where: str) -> Scope | None:
@@ -70,54 +87,85 @@ def _scope_in(values: Mapping[str, Any], where: str) -> Scope | None:
     return Scope("space_id", str(space)) if space is not None else None
 
 
-def services_of(request: Request) -> Services:
-    """Return the services of the application that got `request`."""
-    services: Services = request.app.state.services
-    return services
+Handler = Callable[[Context], Answer] | Callable[[Context], Awaitable[Answer]]
 
 
-def authenticated(
-    handler: Callable[[Context], Answer], *, needs_body: bool = False
-) -> Callable[[Request], Awaitable[Response]]:
-    """Make an endpoint of a function that runs in a thread and may raise :class:`Refusal`."""
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query parameter in the description of an operation."""
 
-    async def endpoint(request: Request) -> Response:
-        async def work() -> Response:
+    name: str
+    about: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method on one path.
+
+    `handler` runs in a thread, or on the event loop if it is a coroutine function. `body` is the model of its
+    JSON body; a body of the media type `raw` is read by the handler. `public` operations need no sign-in.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    success: int = 200
+    query: tuple[Query, ...] = ()
+    body: type[BaseModel] | None = None
+    raw: str = ""
+    public: bool = False
+    returns: str = "application/json"
+
+    def route(self) -> Route:
+        """Return the route that serves this operation."""
+        return Route(self.path, self._endpoint(), methods=[self.method])
+
+    def _endpoint(self) -> Callable[[Request], Awaitable[Response]]:
+        handler: Any = self.handler
+        on_loop = inspect.iscoroutinefunction(handler)
+        nobody = Principal("", "")
+
+        async def endpoint(request: Request) -> Response:
             services = services_of(request)
-            principal = await run_in_threadpool(
-                services.access.authenticate, request.headers.get("authorization")
-            )
-            body = await _json_body(request) if needs_body else None
-            context = Context(
-                services, principal, request.method, request.path_params, dict(request.query_params), body
-            )
-            return _response(await run_in_threadpool(handler, context))
+            try:
+                principal = nobody if self.public else services.access.authenticate(request)
+                _check_version(request)
+                body = await read_json(request, services.settings) if self.body is not None else None
+                context = Context(services, principal, request, body)
+                answer = await (handler(context) if on_loop else run_in_threadpool(handler, context))
+                return _response(answer)
+            except Refusal as refusal:
+                return refusal.response()
+            except ClientDisconnect:
+                text = "The connection ended before the body did."
+                return wml_problem(400, "invalid_request_entity", text)
+            except (OSError, sqlite3.OperationalError) as error:
+                return _storage_problem(error)
 
-        return await run_guarded(work)
-
-    return endpoint
-
-
-def public(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """Make an endpoint that needs no sign-in."""
-
-    async def endpoint(request: Request) -> Response:
-        return await run_guarded(lambda: handler(request))
-
-    return endpoint
+        return endpoint
 
 
-async def run_guarded(work: Callable[[], Awaitable[Response]]) -> Response:
-    """Run `work`; a refusal or a full disk becomes WML's error body."""
-    try:
-        return await work()
-    except Refusal as refusal:
-        return refusal.response()
-    except ClientDisconnect:
-        return wml_problem(400, "invalid_request_entity", "The connection ended before the body did.")
-    except (OSError, sqlite3.OperationalError) as error:
-        _log.error("storage failed: %s", error)
-        return wml_problem(507, "insufficient_storage", "The service could not write; its disk may be full.")
+def _storage_problem(error: Exception) -> Response:
+    _log.error("storage failed: %s", error)
+    if "locked" in str(error):
+        return wml_problem(503, "service_unavailable", "The service's database is busy. Try again.")
+    return wml_problem(507, "insufficient_storage", "The service could not write; its disk may be full.")
+
+
+def _check_version(request: Request) -> None:
+    """Accept any date, and none: the real service does."""
+    version = request.query_params.get("version")
+    if version is not None and not (len(version) == 10 and version[4] == version[7] == "-"):
+        text = "The query parameter version must be a date, such as 2020-08-01."
+        raise bad_request(text, target="version", code="invalid_input_argument")
+
+
+def services_of(connection: HTTPConnection) -> Services:
+    """Return the services of the application that got a request or a WebSocket."""
+    services: Services = connection.app.state.services
+    return services
 
 
 def _response(answer: Answer) -> Response:
@@ -127,53 +175,3 @@ def _response(answer: Answer) -> Response:
         status, content = answer
         return Response(status_code=status) if content is None else JSONResponse(content, status)
     return JSONResponse(answer)
-
-
-async def read_body(request: Request) -> bytes:
-    """Read a body that is neither too large nor too slow.
-
-    Raises:
-        Refusal: 413 or 408.
-    """
-    settings = services_of(request).settings
-    chunks: list[bytes] = []
-    size = 0
-    stream = request.stream()
-    while True:
-        try:
-            chunk = await asyncio.wait_for(anext(stream, None), timeout=settings.body_timeout)
-        except TimeoutError:
-            raise Refusal(408, "request_timeout", "The body of the request came too slowly.") from None
-        if chunk is None:
-            return b"".join(chunks)
-        size += len(chunk)
-        if size > settings.largest_json:
-            raise Refusal(413, "request_too_large", f"The body is larger than {settings.largest_json} bytes.")
-        chunks.append(chunk)
-
-
-async def _json_body(request: Request) -> Any:
-    raw = await read_body(request)
-    try:
-        body = json.loads(raw, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        raise bad_request("The request body is not valid JSON.", code="json_type_error") from None
-    if _depth(body) > services_of(request).settings.deepest_json:
-        raise bad_request("The request body is nested too deeply.", code="json_validation_error")
-    return body
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _depth(value: object) -> int:
-    deepest, stack = 0, [(value, 1)]
-    while stack:
-        current, depth = stack.pop()
-        deepest = max(deepest, depth)
-        if isinstance(current, dict):
-            stack += [(item, depth + 1) for item in current.values()]
-        elif isinstance(current, list):
-            stack += [(item, depth + 1) for item in current]
-    return deepest

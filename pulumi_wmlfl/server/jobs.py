@@ -1,7 +1,7 @@
 """The state machine of a training: which state may follow which, journalled, driven by the clock.
 
 Every change is one transaction, so a killed service goes on where it was: what is due is read back from the
-store at the start. Source: states of the v4 API.
+store at the start. Whoever waits for a training listens here. Source: states of the v4 API.
 """
 
 from __future__ import annotations
@@ -9,45 +9,86 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, Protocol
 
 from starlette.concurrency import run_in_threadpool
 
+from ..errors import ServiceError
 from .clock import timestamp
 from .problems import Refusal
-from .store.contract import Record
+from .store.contract import JournalEntry, Record
 from .store.sqlite import SqliteStore
 
-__all__ = ["TERMINAL", "AggregatorPort", "TrainingJobs"]
+__all__ = [
+    "TERMINAL",
+    "AggregatorPort",
+    "Change",
+    "IllegalTransition",
+    "State",
+    "TrainingJobs",
+    "failure",
+]
 
 _log = logging.getLogger("pulumi_wmlfl.server.jobs")
 
-TERMINAL = frozenset({"completed", "failed", "canceled", "error"})
-_FOLLOWING: dict[str, frozenset[str]] = {
-    "pending": frozenset({"accepting_parties", "failed", "canceled"}),
-    "accepting_parties": frozenset({"running", "failed", "canceled"}),
-    "running": frozenset({"accepting_parties", "completed", "failed", "canceled"}),
+
+class State(StrEnum):
+    """States of a federated-learning training."""
+
+    PENDING = "pending"
+    ACCEPTING_PARTIES = "accepting_parties"
+    RUNNING = "running"
+    STORING = "storing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELED})
+_FOLLOWING: Mapping[str, frozenset[str]] = {
+    State.PENDING: frozenset({State.ACCEPTING_PARTIES, State.FAILED, State.CANCELED}),
+    State.ACCEPTING_PARTIES: frozenset({State.RUNNING, State.FAILED, State.CANCELED}),
+    State.RUNNING: frozenset({State.STORING, State.COMPLETED, State.FAILED, State.CANCELED}),
+    State.STORING: frozenset({State.COMPLETED, State.FAILED, State.CANCELED}),
 }
 _LONGEST_SLEEP = 60.0
-_DEFAULT_MAX_TIMEOUT = 43200.0
+_LONGEST_MAX_TIMEOUT = 43200.0
+
+
+class IllegalTransition(ServiceError):
+    """A training cannot go from the state it is in to the wanted one, or is gone."""
 
 
 class AggregatorPort(Protocol):
-    """What a training needs of an aggregator."""
+    """What a training needs of an aggregator; all methods run on the service's event loop."""
 
     async def open(self, training_id: str) -> None:
         """Begin to accept parties; also called at the start for every training that has not ended."""
 
     async def cancel(self, training_id: str, reason: str) -> None:
-        """Stop: the training was canceled or deleted."""
+        """Stop: the training has ended by cancelling, deletion or time-out."""
 
     async def shutdown(self) -> None:
         """Stop everything; the service ends."""
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a listener gets: the training as it is after a change; None when it was deleted."""
+
+    training_id: str
+    record: Record | None
+
+
 class TrainingJobs:
-    """Moves trainings from state to state."""
+    """Moves trainings from state to state; every method but :meth:`run` may be called from any thread.
+
+    They wait for the disk: from the event loop call them through `run_in_threadpool`.
+    """
 
     def __init__(
         self, store: SqliteStore, *, pending_seconds: float, clock: Callable[[], float] = time.time
@@ -58,66 +99,154 @@ class TrainingJobs:
         self.aggregator: AggregatorPort | None = None
         self._changed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._listeners: dict[str, set[asyncio.Queue[Change]]] = {}
 
-    def first_status(self) -> tuple[str, Mapping[str, Any], float]:
-        """Return state, status and due time of a new training."""
-        status = {"state": "pending", "message": {"level": "info", "text": "The aggregator is starting."}}
-        return "pending", status, self._clock() + self.pending_seconds
+    # states
+
+    def first_status(self) -> tuple[State, Mapping[str, Any], float]:
+        """Return state, status and due time (seconds since 1970) of a new training."""
+        status = {"state": State.PENDING, "message": _message("The aggregator is starting.")}
+        return State.PENDING, status, self._clock() + self.pending_seconds
 
     def transition(
         self,
         training_id: str,
-        state: str,
+        to_state: str,
         *,
         status: Mapping[str, Any] | None = None,
         due_at: float | None = None,
-    ) -> bool:
-        """Move a training to `state`, journalled; `status` is merged into what WML shows.
+    ) -> Record:
+        """Move a training to `to_state`; `status` is merged, key by key, into what WML shows as its status.
 
-        Returns False if it is gone or `state` cannot follow its present one.
+        `due_at` (seconds since 1970) is when the clock looks at it again.
+
+        Raises:
+            IllegalTransition: the training is gone or `to_state` cannot follow its present state.
         """
-        record = self._store.get("trainings", training_id)
-        if record is None or state not in _FOLLOWING.get(record.state, frozenset()):
-            return False
         now = timestamp(self._clock())
-        merged = {**record.status, **(status or {}), "state": state}
-        moved = self._store.put_state(
-            training_id, expected=record.state, state=state, status=merged, modified_at=now, due_at=due_at
-        )
-        if moved:
-            self.wake()
-        return moved
+        details: dict[str, Any] = {"to": str(to_state)}
 
-    def wake(self) -> None:
-        """Let the clock look at the store again; may be called from any thread."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._changed.set)
+        def alter(record: Record) -> Record:
+            if to_state not in _FOLLOWING.get(record.state, frozenset()):
+                raise IllegalTransition(
+                    f"The training {training_id} is {record.state} and cannot become {to_state}."
+                )
+            details["from"] = record.state
+            ended = {"completed_at": now} if to_state in TERMINAL else {}
+            merged = {**record.status, **ended, **(status or {}), "state": str(to_state)}
+            return replace(record, state=str(to_state), status=merged, modified_at=now, due_at=due_at)
 
-    def cancel(self, record: Record) -> None:
-        """Cancel a training.
+        record = self._store.change_training(training_id, alter, event="state", data=details)
+        if record is None:
+            raise IllegalTransition(f"The training {training_id} does not exist any more.")
+        self._notify(training_id, record)
+        return record
+
+    def report(
+        self,
+        training_id: str,
+        status: Mapping[str, Any],
+        *,
+        event: str = "",
+        data: Mapping[str, Any] | None = None,
+    ) -> Record:
+        """Merge `status` into a training's status without a change of state; with `event` also journal it.
+
+        Raises:
+            IllegalTransition: the training is gone or has ended.
+        """
+        now = timestamp(self._clock())
+
+        def alter(record: Record) -> Record:
+            if record.state in TERMINAL:
+                raise IllegalTransition(f"The training {training_id} has ended: it is {record.state}.")
+            merged = {**record.status, **status, "state": record.state}
+            return replace(record, status=merged, modified_at=now)
+
+        record = self._store.change_training(training_id, alter, event=event, data=data or {})
+        if record is None:
+            raise IllegalTransition(f"The training {training_id} does not exist any more.")
+        self._notify(training_id, record)
+        return record
+
+    def journal(self, training_id: str, event: str, data: Mapping[str, Any]) -> None:
+        """Append to a training's journal; durable when it returns."""
+        self._store.add_journal(training_id, timestamp(self._clock()), event, data)
+
+    def read_journal(self, training_id: str) -> list[JournalEntry]:
+        """Return a training's journal in the order it was written."""
+        return self._store.journal(training_id)
+
+    def cancel(self, training_id: str) -> Record:
+        """Cancel a training and tell the aggregator.
 
         Raises:
             Refusal: 400, because it has ended; clients look for the words `Job already completed`.
         """
-        message = {"level": "info", "text": "The training was canceled."}
-        if record.state in TERMINAL or not self.transition(
-            record.id, "canceled", status={"message": message, "completed_at": timestamp(self._clock())}
-        ):
-            current = self._store.get("trainings", record.id) or record
-            raise Refusal(400, "invalid_request_entity", f"Job already completed with state {current.state}.")
+        text = "The training was canceled."
+        try:
+            record = self.transition(training_id, State.CANCELED, status={"message": _message(text)})
+        except IllegalTransition:
+            current = self._store.get("trainings", training_id)
+            state = current.state if current else "deleted"
+            raise Refusal(
+                400, "invalid_request_entity", f"Job already completed with state {state}."
+            ) from None
+        self.stop_aggregator(training_id, text)
+        return record
+
+    def deleted(self, training_id: str) -> None:
+        """Tell listeners and the aggregator that a training is gone."""
+        self._notify(training_id, None)
+        self.stop_aggregator(training_id, "The training was deleted.")
+
+    def stop_aggregator(self, training_id: str, reason: str) -> None:
+        """Let the aggregator stop a training; returns before it has."""
+        loop, aggregator = self._loop, self.aggregator
+        if loop is not None and aggregator is not None:
+            asyncio.run_coroutine_threadsafe(_cancel_safely(aggregator, training_id, reason), loop)
+
+    # listeners
+
+    @contextmanager
+    def listen(self, training_id: str) -> Iterator[asyncio.Queue[Change]]:
+        """Give a queue of the training's changes from now on; for use on the event loop."""
+        queue: asyncio.Queue[Change] = asyncio.Queue()
+        self._listeners.setdefault(training_id, set()).add(queue)
+        try:
+            yield queue
+        finally:
+            self._listeners[training_id].discard(queue)
+            if not self._listeners[training_id]:
+                del self._listeners[training_id]
+
+    def _notify(self, training_id: str, record: Record | None) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._deliver, Change(training_id, record))
+
+    def _deliver(self, change: Change) -> None:
+        for queue in self._listeners.get(change.training_id, ()):
+            queue.put_nowait(change)
+        self._changed.set()
+
+    # the clock
+
+    def wake(self) -> None:
+        """Let the clock look at the store again."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._changed.set)
 
     async def run(self) -> None:
         """Do what is due, for ever; cancelled when the service ends."""
         self._loop = asyncio.get_running_loop()
         for record in await run_in_threadpool(self._store.active_trainings):
-            if record.state != "pending" and self.aggregator is not None:
-                await self.aggregator.open(record.id)
+            if record.state != State.PENDING:
+                await self._open(record.id)
         while True:
             self._changed.clear()
-            pause = _LONGEST_SLEEP
             try:
                 pause = await self._tick()
-            except Exception:  # noqa: BLE001 - one bad training must not stop the others
+            except Exception:  # noqa: BLE001 - logged; the service goes on
                 _log.exception("a training could not be moved on")
                 pause = 1.0
             try:
@@ -127,42 +256,64 @@ class TrainingJobs:
 
     async def _tick(self) -> float:
         """Carry out what is due; return the seconds until the next."""
-        pause = _LONGEST_SLEEP
-        for record in await run_in_threadpool(self._store.active_trainings):
-            if record.due_at is None:
-                continue
-            left = record.due_at - self._clock()
+        for training_id, due_at in await run_in_threadpool(self._store.due_trainings):
+            left = due_at - self._clock()
             if left > 0:
-                pause = min(pause, left)
-            else:
-                await self._due(record)
-        return max(0.01, pause)
+                return min(left, _LONGEST_SLEEP)
+            try:
+                await self._due(training_id)
+            except IllegalTransition as error:
+                # It was canceled or deleted in between.
+                _log.debug("%s", error)
+        return _LONGEST_SLEEP
 
-    async def _due(self, record: Record) -> None:
+    async def _due(self, training_id: str) -> None:
+        record = await run_in_threadpool(self._store.get, "trainings", training_id)
+        if record is None:
+            return
+        if record.state == State.PENDING:
+            await self._accept_parties(record)
+        else:
+            await self._time_out(record)
+
+    async def _accept_parties(self, record: Record) -> None:
         now = self._clock()
-        if record.state == "pending":
-            remote = record.entity.get("federated_learning", {}).get("remote_training", {})
-            limit = float(remote.get("max_timeout") or _DEFAULT_MAX_TIMEOUT)
-            status = {
-                "wait_for_quorum_at": timestamp(now),
-                "message": {"level": "info", "text": "The aggregator accepts parties."},
-            }
-            moved = await run_in_threadpool(
-                self.transition, record.id, "accepting_parties", status=status, due_at=now + limit
-            )
-            if moved and self.aggregator is not None:
-                await self.aggregator.open(record.id)
-        elif record.state == "accepting_parties":
-            text = "The quorum was not reached within max_timeout."
-            failure = {
-                "trace": record.id.replace("-", ""),
-                "errors": [{"code": "quorum_not_reached", "message": text}],
-            }
-            status = {
-                "message": {"level": "error", "text": text},
-                "failure": failure,
-                "completed_at": timestamp(now),
-            }
-            await run_in_threadpool(self.transition, record.id, "failed", status=status)
-            if self.aggregator is not None:
-                await self.aggregator.cancel(record.id, text)
+        remote = record.entity["federated_learning"]["remote_training"]
+        limit = float(remote.get("max_timeout") or _LONGEST_MAX_TIMEOUT)
+        status = {
+            "wait_for_quorum_at": timestamp(now),
+            "message": _message("The aggregator accepts parties."),
+        }
+        await run_in_threadpool(
+            self.transition, record.id, State.ACCEPTING_PARTIES, status=status, due_at=now + limit
+        )
+        await self._open(record.id)
+
+    async def _time_out(self, record: Record) -> None:
+        text = "The quorum was not reached within max_timeout."
+        await run_in_threadpool(
+            self.transition, record.id, State.FAILED, status=failure(record.id, "quorum_not_reached", text)
+        )
+        if self.aggregator is not None:
+            await _cancel_safely(self.aggregator, record.id, text)
+
+    async def _open(self, training_id: str) -> None:
+        if self.aggregator is not None:
+            await self.aggregator.open(training_id)
+
+
+async def _cancel_safely(aggregator: AggregatorPort, training_id: str, reason: str) -> None:
+    try:
+        await aggregator.cancel(training_id, reason)
+    except Exception:  # noqa: BLE001 - logged; the service goes on
+        _log.exception("the aggregator of the training %s could not be stopped", training_id)
+
+
+def failure(training_id: str, code: str, text: str) -> dict[str, Any]:
+    """Return the status of a training that failed: a message, and an error body as WML gives it."""
+    errors = {"trace": training_id.replace("-", ""), "errors": [{"code": code, "message": text}]}
+    return {"message": {"level": "error", "text": text}, "failure": errors}
+
+
+def _message(text: str) -> dict[str, str]:
+    return {"level": "info", "text": text}

@@ -1,210 +1,225 @@
-"""Start and stop of the service: the folder's lock, the port, the ready file, signals."""
+"""From settings to a running server and to its end: folder, port, certificate, ready file, signals."""
 
 from __future__ import annotations
 
-import fcntl
+import asyncio
+import contextlib
 import json
 import os
+import resource
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
 from .._paths import READY_FILE
 from .._version import __version__
 from ..errors import ServiceError
-from .access import Access
-from .app import Services, create_app
-from .jobs import TrainingJobs
+from .app import create_app, open_services
+from .connections import Connections
+from .folder import FolderLock, development_key, prepare_folder, write_private
+from .services import Parts, Services
 from .settings import (
+    DEVELOPMENT_KEY_NAME,
     DEVELOPMENT_PROJECT,
     DEVELOPMENT_SPACE,
     DEVELOPMENT_USER,
     DEVELOPMENT_USERNAME,
     ServiceSettings,
 )
-from .store.blobs import Blobs
-from .store.contract import Scope
-from .store.sqlite import SqliteStore
-from .tls import Certificates, is_loopback, load_certificates
+from .tls import is_loopback, load_certificates
 
-__all__ = ["Ready", "serve"]
+__all__ = ["run_service"]
 
-_LARGEST_MESSAGE = 2**29
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+_PARTY_FRAME = 2**29
+_STOP_SECONDS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """Where a running service is; what its ready file says."""
-
-    url: str
-    ca_file: str
-    apikey: str
-    user_id: str
-    username: str
-    project_id: str
-    space_id: str
-    pid: int
-    version: str
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the content of the ready file."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
-def serve(settings: ServiceSettings, *, on_ready: Callable[[Ready], None]) -> None:
+def run_service(
+    settings: ServiceSettings,
+    *,
+    on_ready: Callable[[Mapping[str, Any]], None],
+    make_parts: Callable[[Services], Parts] = lambda _: Parts(),
+) -> None:
     """Serve until SIGINT or SIGTERM.
 
+    `on_ready` gets the content of the ready file as soon as requests are answered.
+
     Raises:
-        ServiceError: the folder cannot be used or is in use, the port is taken, remote access is not allowed.
+        ServiceError: the folder, the port or the host cannot be used.
     """
-    if not is_loopback(settings.host) and not settings.allow_remote:
-        raise ServiceError(
-            f"{settings.host} can be reached from other machines.",
-            hint="Add --allow-remote if that is meant, or serve on 127.0.0.1.",
-        )
-    with _locked(settings.data_dir), _listening(settings) as listener:
-        services = _services(settings)
-        certificates = load_certificates(settings.data_dir / "tls", settings.host)
-        key = _development_key(settings, services.access)
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        ready = Ready(
-            url=f"https://{host}:{listener.getsockname()[1]}",
-            ca_file=str(certificates.ca_file),
-            apikey=key,
-            user_id=DEVELOPMENT_USER,
-            username=DEVELOPMENT_USERNAME,
-            project_id=DEVELOPMENT_PROJECT,
-            space_id=DEVELOPMENT_SPACE,
-            pid=os.getpid(),
-            version=__version__,
-        )
-        files = [settings.data_dir / READY_FILE]
-        if settings.ready_file is not None:
-            files.append(settings.ready_file)
-        try:
-            _run(services, certificates, listener, lambda: _announce(ready, files, on_ready))
-        finally:
-            for file in files:
-                file.unlink(missing_ok=True)
-            services.store.close()
+    os.umask(0o077)
+    _raise_file_limit()
+    prepare_folder(settings.data_dir)
+    lock = FolderLock(settings.data_dir)
+    ready_files = [settings.data_dir / READY_FILE, *([settings.ready_file] if settings.ready_file else [])]
+    for path in ready_files:
+        # Left behind by a server that was killed.
+        path.unlink(missing_ok=True)
+    try:
+        services = open_services(settings)
+        key = development_key(services.store, services.access, services.sealer)
+        _check_host(settings, services)
+        listener = _listen(settings.host, settings.port)
+        certificates = load_certificates(settings.data_dir, settings.host)
+        services.control.token = secrets.token_urlsafe(32)
+        port = listener.getsockname()[1]
+        ready = {
+            "url": f"https://{_url_host(settings.host)}:{port}",
+            "ca_file": str(certificates.ca_file.resolve()),
+            "apikey": key,
+            "user_id": DEVELOPMENT_USER,
+            "username": DEVELOPMENT_USERNAME,
+            "project_id": DEVELOPMENT_PROJECT,
+            "space_id": DEVELOPMENT_SPACE,
+            "control_token": services.control.token,
+            "pid": os.getpid(),
+            "version": __version__,
+        }
+        connections = Connections(most=settings.most_connections, header_seconds=settings.header_seconds)
+        services.control.drop_connection = connections.drop
+
+        def announce() -> None:
+            for path in ready_files:
+                write_private(path, json.dumps(ready, indent=2) + "\n")
+            on_ready(ready)
+
+        config = _configuration(services, make_parts, connections, certificates.server_file)
+        server = _Server(config, announce, ready_files)
+        with listener:
+            asyncio.run(server.serve(sockets=[listener]))
+        if server.problem is not None:
+            raise server.problem
+    finally:
+        for path in ready_files:
+            path.unlink(missing_ok=True)
+        lock.release()
 
 
-def _services(settings: ServiceSettings) -> Services:
-    store = SqliteStore(settings.data_dir / "wml.sqlite")
-    access = Access(store, settings)
-    blobs = Blobs(settings.data_dir / "content")
-    jobs = TrainingJobs(store, pending_seconds=settings.pending_seconds)
-    return Services(settings, store, blobs, access, jobs)
-
-
-def _development_key(settings: ServiceSettings, access: Access) -> str:
-    """Return the key of the development user, made once; only this file has it in clear, for its owner."""
-    file = settings.data_dir / "development.key"
-    access.add_user(DEVELOPMENT_USER, DEVELOPMENT_USERNAME)
-    members = {DEVELOPMENT_USER: "admin"}
-    access.add_scope(Scope("project_id", DEVELOPMENT_PROJECT), "Local project", members)
-    access.add_scope(Scope("space_id", DEVELOPMENT_SPACE), "Local space", members)
-    if not file.exists():
-        _write_private(file, secrets.token_urlsafe(32))
-    key = file.read_text("ascii").strip()
-    access.add_key(DEVELOPMENT_USER, "development", key)
-    return key
-
-
-def _run(
-    services: Services, certificates: Certificates, listener: socket.socket, announce: Callable[[], None]
-) -> None:
-    class Server(uvicorn.Server):
-        @contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            # uvicorn raises the signal again when it has stopped, which would end the process before the
-            # ready file is removed and the database closed.
-            known = {number: signal.signal(number, self.handle_exit) for number in _STOPPING}
-            try:
-                yield
-            finally:
-                for number, handler in known.items():
-                    signal.signal(number, handler)
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            if self.started:
-                announce()
-
-    config = uvicorn.Config(
-        create_app(services),
+def _configuration(
+    services: Services,
+    make_parts: Callable[[Services], Parts],
+    connections: Connections,
+    certificate: Path,
+) -> uvicorn.Config:
+    """Return uvicorn's settings; those of WebSockets are what IBM's party needs."""
+    return uvicorn.Config(
+        create_app(services, make_parts=make_parts),
+        http=connections.protocol(),
         ws="websockets-sansio",
-        ws_max_size=_LARGEST_MESSAGE,
-        # IBM's party answers no ping while it works (party protocol, 3.2), and deflate costs seconds a round.
+        ws_max_size=_PARTY_FRAME,
+        # A party answers no ping while it trains.
         ws_ping_interval=None,
         ws_ping_timeout=None,
         ws_per_message_deflate=False,
-        ssl_certfile=str(certificates.server_file),
-        log_level="warning",
+        ssl_certfile=certificate,
+        log_config=None,
         access_log=False,
-        limit_concurrency=1024,
-        timeout_graceful_shutdown=3,
+        proxy_headers=False,
         server_header=False,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+        lifespan="on",
     )
-    Server(config).run(sockets=[listener])
 
 
-def _announce(ready: Ready, files: list[Path], on_ready: Callable[[Ready], None]) -> None:
-    for file in files:
-        _write_private(file, json.dumps(ready.as_dict(), indent=2) + "\n")
-    on_ready(ready)
+class _Server(uvicorn.Server):
+    """uvicorn's server that announces itself when it can serve, and stops without an error at a signal."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None], ready_files: list[Path]) -> None:
+        super().__init__(config)
+        self._announce = announce
+        self._ready_files = ready_files
+        self.problem: ServiceError | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve, then say so."""
+        await super().startup(sockets=sockets)
+        if not self.started:
+            self.problem = ServiceError("The service could not start; its log says why.")
+            return
+        try:
+            self._announce()
+        except ServiceError as error:
+            self.problem = error
+            self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; the ready files go first, so that nobody comes any more."""
+        for path in self._ready_files:
+            path.unlink(missing_ok=True)
+        await super().shutdown(sockets=sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at SIGINT and SIGTERM; a second one does not wait for anything.
+
+        uvicorn's own way raises the signal again afterwards, which would end the process with an error.
+        """
+        loop = asyncio.get_running_loop()
+        wanted = (signal.SIGINT, signal.SIGTERM)
+        for number in wanted:
+            loop.add_signal_handler(number, self.handle_exit, signal.SIGINT, None)
+        try:
+            yield
+        finally:
+            for number in wanted:
+                loop.remove_signal_handler(number)
 
 
-def _write_private(path: Path, text: str) -> None:
-    """Write a file for its owner's eyes, whole or not at all."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    temporary.replace(path)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = (folder / "lock").open("a")
-    except OSError as error:
+def _check_host(settings: ServiceSettings, services: Services) -> None:
+    """Refuse to be reachable from other machines unless that was asked for and somebody has a key for it."""
+    if is_loopback(settings.host):
+        return
+    if not settings.allow_remote:
         raise ServiceError(
-            f"The data folder {folder} cannot be written: {error.strerror}.",
-            hint="Name another one with --data-dir.",
-        ) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ServiceError(
-                f"The data folder {folder} is in use by another service.",
-                hint="Stop that one, or name another folder with --data-dir.",
-            ) from None
-        yield
+            f"{settings.host} can be reached from other machines.",
+            hint="Add --allow-remote if you want that, or use --host 127.0.0.1.",
+        )
+    if {key.name for key in services.access.keys()} <= {DEVELOPMENT_KEY_NAME}:  # noqa: SIM118 - no mapping
+        raise ServiceError(
+            "The development key is good on this machine only, and there is no other key.",
+            hint=f"Make one: wmlfl keys add NAME --data-dir {settings.data_dir}",
+        )
 
 
-@contextmanager
-def _listening(settings: ServiceSettings) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    with listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.host, settings.port))
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise ServiceError(
-                f"Port {settings.port} of {settings.host} cannot be used: {reason}.",
-                hint="Choose another one with --port; 0 takes any that is free.",
-            ) from None
-        yield listener
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port.
+
+    Raises:
+        ServiceError: it is taken, or the host is not of this machine.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ServiceError(f"The host {host} is not known: {error.strerror}.") from None
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        hint = "Choose another one with --port; 0 takes any free port."
+        raise ServiceError(f"Cannot listen on {host}:{port}: {error.strerror}.", hint=hint) from None
+    return listener
+
+
+def _url_host(host: str) -> str:
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        return "127.0.0.1" if host == "0.0.0.0" else "[::1]"  # noqa: S104
+    return f"[{host}]" if ":" in host else host
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open connections and files as the system lets this user have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

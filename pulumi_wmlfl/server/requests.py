@@ -8,16 +8,27 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    ValidationError,
+    model_validator,
+)
 
 from .problems import Refusal, bad_request
 
 __all__ = [
     "ModelRequest",
     "PatchOperation",
+    "PatchRequest",
     "RemoteTrainingSystemRequest",
+    "RevisionRequest",
     "TrainingRequest",
     "parse",
+    "refusal_of",
 ]
 
 T = TypeVar("T", bound=BaseModel)
@@ -170,6 +181,18 @@ class PatchOperation(BaseModel):
     value: Any = None
 
 
+class PatchRequest(RootModel[list[PatchOperation]]):
+    """Body of a PATCH."""
+
+
+class RevisionRequest(_Request):
+    """Body of a request for a revision."""
+
+    project_id: str | None = None
+    space_id: str | None = None
+    commit_message: Text | None = None
+
+
 def parse(model: type[T], body: object) -> T:
     """Validate `body`.
 
@@ -181,13 +204,13 @@ def parse(model: type[T], body: object) -> T:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        raise _refusal(error) from None
+        raise refusal_of(error) from None
 
 
-def _refusal(error: ValidationError) -> Refusal:
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    kind = str(first["type"])
-    code = "json_type_error" if kind.endswith("_type") else "json_validation_error"
+def refusal_of(error: ValidationError, *, prefix: str = "") -> Refusal:
+    """Return the refusal for the first thing that is wrong."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part) for part in (prefix, *first["loc"]) if part != "")
+    code = "json_type_error" if str(first["type"]).endswith("_type") else "json_validation_error"
     message = str(first["msg"]).removeprefix("Value error, ")
     return bad_request(f"{where}: {message}" if where else message, target=where, code=code)

@@ -1,155 +1,190 @@
-"""Content of models: streamed in and out, served only when it is whole."""
+"""Content of models, streamed both ways: memory does not grow with the model.
+
+Source: API reference, "Models": `PUT content`, attachments, `download`.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import BinaryIO
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response, StreamingResponse
 
+from .bodies import chunks_of
 from .clock import timestamp
-from .envelope import new_resource_key
-from .http import Context, authenticated, run_guarded, services_of
-from .problems import Refusal, bad_request, not_found
-from .routes_objects import one
+from .http import Answer, Context, Operation, Query
+from .objects import REV_QUERY, SCOPE_QUERY, find
+from .problems import bad_request, not_found
+from .routes_models import MODELS
+from .services import Services
 from .store.blobs import BlobWriter
-from .store.contract import Attachment, Record
+from .store.contract import Attachment, Record, Scope
+from .wire import attachment_view
 
-__all__ = ["routes"]
+__all__ = ["OPERATIONS", "store_content"]
 
-_BATCH = 1 << 20
-_FORMATS = frozenset({"native", "coreML", "pipeline-node"})
+_CHUNK = 1 << 20
 
 
-def routes() -> list[Route]:
-    """Return the routes of models' content."""
-    base = "/ml/v4/models/{id}"
+async def _upload(context: Context) -> Answer:
+    """Store the body as the model's content of this format, in place of what it had."""
+    content_format = context.query.get("content_format")
+    if not content_format:
+        text = "The query parameter content_format is required."
+        raise bad_request(text, target="content_format", code="invalid_input_argument")
+    services = context.services
+    scope = await run_in_threadpool(lambda: context.scope(write=True))
+    record = await run_in_threadpool(find, context, MODELS, scope)
+    name = context.query.get("name", "")
+    with await run_in_threadpool(services.blobs.writer) as writer:
+        held: list[bytes] = []
+        size = 0
+        limit = services.settings.largest_content
+        async for chunk in chunks_of(context.request, services.settings, limit=limit):
+            held.append(chunk)
+            size += len(chunk)
+            if size >= _CHUNK:
+                await run_in_threadpool(writer.write, b"".join(held))
+                held, size = [], 0
+        await run_in_threadpool(writer.write, b"".join(held))
+        attachment = await run_in_threadpool(
+            lambda: store_content(services, record.id, writer, content_format=content_format, name=name)
+        )
+    return 201, attachment_view(attachment)
+
+
+def store_content(
+    services: Services, model_id: str, writer: BlobWriter, *, content_format: str = "native", name: str = ""
+) -> Attachment:
+    """Make what was written durable and the model's content; its `modified_at` advances.
+
+    Raises:
+        Refusal: 404, the model was deleted meanwhile.
+    """
+    sha256 = writer.finish()
+    attachment = Attachment(str(uuid.uuid4()), model_id, content_format, sha256, writer.size, name)
+    now = timestamp(services.clock())
+
+    def touch(current: Record) -> Record:
+        extra = {**current.extra, "resource_key": str(uuid.uuid4())}
+        return replace(current, modified_at=now, extra=extra)
+
+    with services.blobs.lock:
+        writer.publish()
+        unused = services.store.put_attachment(attachment, touch)
+        gone = unused is None
+        services.blobs.discard({sha256} - services.store.contents() if gone else unused or ())
+    if gone:
+        raise not_found("model", model_id)
+    return attachment
+
+
+def _list(context: Context) -> Answer:
+    """Answer the contents of a model."""
+    found = _selected(context, find(context, MODELS, context.scope(write=False)))
+    return {"total_count": len(found), "attachments": [attachment_view(attachment) for attachment in found]}
+
+
+def _attachments(context: Context, record: Record) -> list[Attachment]:
+    rev = context.query.get("rev")
+    if rev is None:
+        return context.services.store.attachments(record.id)
+    for revision in context.services.store.revisions(record.id):
+        if rev in {"latest", str(revision.rev)}:
+            return context.services.store.attachments(record.id, rev=revision.rev)
+    raise not_found(f"revision {rev} of the model", record.id)
+
+
+def _selected(context: Context, record: Record) -> list[Attachment]:
+    content_format, name = context.query.get("content_format"), context.query.get("name")
     return [
-        Route(f"{base}/content", _upload, methods=["PUT"]),
-        Route(f"{base}/content", authenticated(_listing), methods=["GET"]),
-        Route(f"{base}/content/{{attachment_id}}", authenticated(_attachment), methods=["GET"]),
-        Route(f"{base}/content/{{attachment_id}}", authenticated(_remove), methods=["DELETE"]),
-        Route(f"{base}/download", authenticated(_download), methods=["GET"]),
+        attachment
+        for attachment in _attachments(context, record)
+        if content_format in {None, attachment.content_format} and name in {None, attachment.name}
     ]
 
 
-async def _upload(request: Request) -> Response:
-    async def work() -> Response:
-        services = services_of(request)
-        header = request.headers.get("authorization")
-        principal = await run_in_threadpool(services.access.authenticate, header)
-        context = Context(services, principal, "PUT", request.path_params, dict(request.query_params))
-        record = await run_in_threadpool(lambda: one(context, "models", write=True))
-        content_format = context.query.get("content_format", "")
-        if content_format not in _FORMATS:
-            raise bad_request(
-                f"content_format is required: {', '.join(sorted(_FORMATS))}.",
-                target="content_format",
-                code="invalid_input_argument",
-            )
-        with services.blobs.writer() as writer:
-            await _receive(request, writer, services.settings.largest_content, services.settings.body_timeout)
-            sha256 = await run_in_threadpool(writer.commit)
-        attachment = Attachment(
-            id=str(uuid.uuid4()),
-            model_id=record.id,
-            content_format=content_format,
-            sha256=sha256,
-            size=writer.size,
-            name=context.query.get("name", ""),
-        )
-        await run_in_threadpool(_store, context, attachment, record)
-        return JSONResponse(_shown(attachment), 201)
-
-    return await run_guarded(work)
+def _one(context: Context, scope: Scope) -> Attachment:
+    record = find(context, MODELS, scope)
+    wanted = context.path("attachment_id")
+    for attachment in _attachments(context, record):
+        if attachment.id == wanted:
+            return attachment
+    raise not_found("attachment", wanted)
 
 
-async def _receive(request: Request, writer: BlobWriter, largest: int, timeout: float) -> None:
-    """Write the body in batches, so that memory does not grow with it."""
-    declared = request.headers.get("content-length", "")
-    too_large = Refusal(413, "request_too_large", f"The content is larger than {largest} bytes.")
-    if declared.isdigit() and int(declared) > largest:
-        raise too_large
-    stream = request.stream()
-    batch = bytearray()
-    while True:
-        try:
-            chunk = await asyncio.wait_for(anext(stream, None), timeout=timeout)
-        except TimeoutError:
-            raise Refusal(408, "request_timeout", "The content came too slowly.") from None
-        batch += chunk or b""
-        if writer.size + len(batch) > largest:
-            raise too_large
-        if batch and (chunk is None or len(batch) >= _BATCH):
-            await run_in_threadpool(writer.write, bytes(batch))
-            batch.clear()
-        if chunk is None:
-            return
+def _read(context: Context) -> Answer:
+    """Answer the bytes of one content."""
+    return _bytes(context, _one(context, context.scope(write=False)))
 
 
-def _store(context: Context, attachment: Attachment, record: Record) -> None:
-    changed = replace(
-        record, modified_at=timestamp(), extra={**record.extra, "resource_key": new_resource_key()}
-    )
-    for sha256 in context.services.store.put_attachment(attachment, changed):
-        if sha256 != attachment.sha256:
-            context.services.blobs.discard(sha256)
-
-
-def _shown(attachment: Attachment) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "attachment_id": attachment.id,
-        "content_format": attachment.content_format,
-        "persisted": True,
-    }
-    return {**shown, "name": attachment.name} if attachment.name else shown
-
-
-def _listing(context: Context) -> Any:
-    record = one(context, "models")
-    wanted = context.query.get("content_format")
-    found = [a for a in context.services.store.attachments(record.id) if wanted in (None, a.content_format)]
-    return {"total_count": len(found), "attachments": [_shown(attachment) for attachment in found]}
-
-
-def _attachment(context: Context) -> Response:
-    record = one(context, "models")
-    for attachment in context.services.store.attachments(record.id):
-        if attachment.id == context.path["attachment_id"]:
-            return _file(context, attachment)
-    raise not_found("attachment", context.path["attachment_id"])
-
-
-def _remove(context: Context) -> Any:
-    record = one(context, "models", write=True)
-    known = {attachment.id for attachment in context.services.store.attachments(record.id)}
-    if context.path["attachment_id"] not in known:
-        raise not_found("attachment", context.path["attachment_id"])
-    for sha256 in context.services.store.delete_attachment(context.path["attachment_id"]):
-        context.services.blobs.discard(sha256)
+def _delete(context: Context) -> Answer:
+    """Remove one content."""
+    services = context.services
+    attachment = _one(context, context.scope(write=True))
+    with services.blobs.lock:
+        services.blobs.discard(services.store.delete_attachment(attachment.id))
     return 204, None
 
 
-def _download(context: Context) -> Response:
-    record = one(context, "models")
-    wanted = context.query.get("content_format", "native")
-    name = context.query.get("name")
-    found = [
-        attachment
-        for attachment in context.services.store.attachments(record.id)
-        if attachment.content_format == wanted and name in (None, attachment.name)
-    ]
+def _download(context: Context) -> Answer:
+    """Answer the bytes of the one content that matches."""
+    record = find(context, MODELS, context.scope(write=False))
+    found = _selected(context, record)
     if not found:
         raise not_found("content of the model", record.id)
     if len(found) > 1:
-        raise bad_request("More than one attachment matches; give its name.", target="name")
-    return _file(context, found[0])
+        text = f"{len(found)} contents match. Name one by content_format and name."
+        raise bad_request(text, target="content_format", code="invalid_input_argument")
+    return _bytes(context, found[0])
 
 
-def _file(context: Context, attachment: Attachment) -> Response:
-    return FileResponse(context.services.blobs.path(attachment.sha256), media_type="application/octet-stream")
+def _bytes(context: Context, attachment: Attachment) -> Response:
+    """Stream a content; the file is opened before the answer begins, so deleting the model breaks nothing."""
+    try:
+        file = context.services.blobs.path(attachment.sha256).open("rb")
+    except FileNotFoundError:
+        raise not_found("attachment", attachment.id) from None
+    headers = {
+        "content-length": str(attachment.size),
+        "content-disposition": f'attachment; filename="{attachment.model_id}.bin"',
+    }
+    return StreamingResponse(_pieces(file), media_type="application/octet-stream", headers=headers)
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+_CONTENT = "/ml/v4/models/{id}/content"
+_ITEM = f"{_CONTENT}/{{attachment_id}}"
+_FORMAT = Query("content_format", "`native` for the model itself.")
+_NAME = Query("name", "Name of the content, where a format has several.")
+_BYTES = "application/octet-stream"
+OPERATIONS = (
+    Operation(
+        "PUT",
+        _CONTENT,
+        _upload,
+        "Upload the content of a model",
+        success=201,
+        query=(*SCOPE_QUERY, Query(_FORMAT.name, _FORMAT.about, required=True), _NAME),
+        raw=_BYTES,
+    ),
+    Operation("GET", _CONTENT, _list, "List the contents of a model", query=(*REV_QUERY, _FORMAT, _NAME)),
+    Operation("GET", _ITEM, _read, "Read one content of a model", query=REV_QUERY, returns=_BYTES),
+    Operation("DELETE", _ITEM, _delete, "Remove one content of a model", success=204, query=SCOPE_QUERY),
+    Operation(
+        "GET",
+        "/ml/v4/models/{id}/download",
+        _download,
+        "Download the content of a model",
+        query=(*REV_QUERY, _FORMAT, _NAME),
+        returns=_BYTES,
+    ),
+)

@@ -1,101 +1,138 @@
-"""Trainings: start, list, read, cancel, delete."""
+"""`/ml/v4/trainings`: start, read, list, cancel and purge. What happens in between is :mod:`.jobs`'s."""
 
 from __future__ import annotations
 
-import uuid
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from starlette.routing import Route
-
-from .clock import timestamp
-from .envelope import entity_of_training, show
-from .http import Context, authenticated
-from .jobs import TERMINAL
-from .problems import Refusal, bad_request
+from .http import Answer, Context, Operation, Query
+from .jobs import State
+from .objects import LIST_QUERY, SCOPE_QUERY, Kind, entity_fields, find, limit_of, new_record, remove
+from .problems import bad_request
 from .requests import TrainingRequest, parse
-from .routes_objects import list_objects, one
-from .store.contract import Record, Scope
+from .store.contract import Scope, Selection
+from .wire import enriched_location, page_view, position_of, record_view
 
-__all__ = ["routes"]
-
-
-def routes() -> list[Route]:
-    """Return the routes of trainings."""
-    base = "/ml/v4/trainings"
-    return [
-        Route(base, authenticated(_create, needs_body=True), methods=["POST"]),
-        Route(base, authenticated(lambda context: list_objects(context, "trainings")), methods=["GET"]),
-        Route(
-            f"{base}/{{id}}", authenticated(lambda context: show(one(context, "trainings"))), methods=["GET"]
-        ),
-        Route(f"{base}/{{id}}", authenticated(_delete), methods=["DELETE"]),
-        Route(f"{base}/{{id}}", authenticated(_patch), methods=["PATCH"]),
-    ]
+__all__ = ["OPERATIONS", "TRAININGS"]
 
 
-def _create(context: Context) -> Any:
-    scope = context.scope(write=True, body=True)
-    request = parse(TrainingRequest, context.body)
-    body = request.model_dump(exclude_unset=True, exclude_none=True)
-    _check_references(context, scope, body["federated_learning"])
-    training_id = str(uuid.uuid4())
-    now = timestamp()
-    state, status, due_at = context.services.jobs.first_status()
-    record = Record(
-        id=training_id,
-        collection="trainings",
-        scope=scope,
-        name=body.get("name", ""),
-        description=body.get("description"),
-        tags=body.get("tags"),
-        owner=context.principal.id,
-        created_at=now,
-        modified_at=now,
-        entity=entity_of_training(body, training_id),
+def _entity(body: Mapping[str, Any]) -> dict[str, Any]:
+    parse(TrainingRequest, body)
+    return entity_fields(body)
+
+
+TRAININGS = Kind(collection="trainings", noun="training", entity=_entity, patchable={})
+
+
+def _create(context: Context) -> Answer:
+    """Start a training: it is `pending` until its aggregator accepts parties."""
+    services = context.services
+    entity = TRAININGS.entity(context.body)
+    scope = context.scope(write=True, from_body=True)
+    learning = entity["federated_learning"]
+    for problem in services.parts.validate_training(learning):
+        where = f"federated_learning.{problem.path}" if problem.path else "federated_learning"
+        raise bad_request(f"{where}: {problem.message}", target=where)
+    systems = _remote_systems(context, scope, learning)
+    _check_model(context, scope, learning)
+    record = new_record(context, TRAININGS, scope, entity)
+    reference = dict(entity["results_reference"])
+    # WML drops the name of a results reference.
+    reference.pop("name", None)
+    connection = reference.pop("connection", None)
+    reference["location"] = enriched_location(reference, record.id)
+    state, status, due_at = services.jobs.first_status()
+    info = {"remote_training_systems": {"states": systems}}
+    record = replace(
+        record,
+        entity={"training_data_references": [], **entity, "results_reference": reference},
+        # Storage keys are not kept in clear.
+        extra={} if connection is None else {"connection": services.sealer.seal(connection)},
         state=state,
-        status=status,
+        status={**status, "federated_learning_info": info},
         due_at=due_at,
     )
-    context.services.store.insert(record)
-    context.services.jobs.wake()
-    return 201, show(record)
+    services.store.insert(record)
+    services.jobs.wake()
+    return 201, record_view(record, services.sealer)
 
 
-def _check_references(context: Context, scope: Scope, learning: dict[str, Any]) -> None:
-    """Refuse what could never run: objects that do not exist here, a party named twice."""
-    store = context.services.store
-    seen: set[str] = set()
-    for index, party in enumerate(learning["remote_training"]["remote_training_systems"]):
+def _remote_systems(context: Context, scope: Scope, learning: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return id and name of the parties that a training names; each must exist, once."""
+    states: dict[str, dict[str, Any]] = {}
+    for index, item in enumerate(learning["remote_training"]["remote_training_systems"]):
         where = f"federated_learning.remote_training.remote_training_systems.{index}.id"
-        if party["id"] in seen:
-            raise bad_request(
-                f"{where}: the remote training system {party['id']} is named twice.", target=where
-            )
-        seen.add(party["id"])
-        if store.get("remote_training_systems", party["id"], scope) is None:
-            raise bad_request(
-                f"{where}: the remote training system {party['id']} does not exist in this project or space.",
-                target=where,
-            )
+        found = context.services.store.get("remote_training_systems", item["id"], scope)
+        if found is None:
+            noun = f"The remote training system {item['id']}"
+            raise bad_request(f"{where}: {noun} does not exist in this project or space.", target=where)
+        if found.id in states:
+            raise bad_request(f"{where}: {found.id} is named twice.", target=where)
+        states[found.id] = {"id": found.id, "name": found.name, "registration_log": []}
+    return list(states.values())
+
+
+def _check_model(context: Context, scope: Scope, learning: Mapping[str, Any]) -> None:
+    """Refuse a model that does not exist; its id is in `spec.id`, or as in IBM's schema in `spec.href.id`."""
     spec = (learning.get("model") or {}).get("spec") or {}
     href = spec.get("href")
-    model_id = spec.get("id") or (href.get("id") if isinstance(href, dict) else None)
-    if model_id is not None and store.get("models", str(model_id), scope) is None:
+    model_id = (href if isinstance(href, dict) else spec).get("id")
+    if model_id is not None and context.services.store.get("models", str(model_id), scope) is None:
         where = "federated_learning.model.spec.id"
-        raise bad_request(
-            f"{where}: the model {model_id} does not exist in this project or space.", target=where
-        )
+        text = f"{where}: The model {model_id} does not exist in this project or space."
+        raise bad_request(text, target=where)
 
 
-def _delete(context: Context) -> Any:
-    record = one(context, "trainings", write=True)
-    hard = context.query.get("hard_delete", "").lower() == "true"
-    if record.state not in TERMINAL or not hard:
-        context.services.jobs.cancel(record)
-    if hard:
-        context.services.store.delete(record.id)
+def _list(context: Context) -> Answer:
+    """Answer one page of the trainings of a scope, newest first."""
+    scope = context.scope(write=False)
+    limit = limit_of(context)
+    query = context.query
+    tag, start = query.get("tag.value"), query.get("start")
+    # Only trainings of other kinds have a type or a parent.
+    filters = ("type", "parent_id", "training_definition_id")
+    values = {f"$.{name}": query[name] for name in filters if query.get(name)}
+    selection = Selection(any_tags=(tag,) if tag else (), state=query.get("state", ""), entity_values=values)
+    page = context.services.store.page(
+        "trainings",
+        scope,
+        selection,
+        limit=limit,
+        before=position_of(start) if start else None,
+        count=query.get("total_count") == "true",
+    )
+    items = [record_view(record, context.services.sealer) for record in page.records]
+    return page_view(page, items, path="/ml/v4/trainings", scope=scope, limit=limit)
+
+
+def _delete(context: Context) -> Answer:
+    """Cancel a training; with `hard_delete=true` remove its record, even if it still runs."""
+    record = find(context, TRAININGS, context.scope(write=True))
+    if context.query.get("hard_delete", "").lower() == "true":
+        remove(context, record)
+    else:
+        context.services.jobs.cancel(record.id)
     return 204, None
 
 
-def _patch(context: Context) -> Any:  # noqa: ARG001
-    raise Refusal(405, "method_not_allowed", "A training cannot be changed.")
+_COLLECTION = "/ml/v4/trainings"
+_ITEM = f"{_COLLECTION}/{{id}}"
+_FILTERS = (
+    Query("total_count", "`true`: say how many there are in all."),
+    Query("state", f"One of {', '.join(State)}."),
+    Query("type", "Kind of training; this service has none of `pipeline` and `experiment`."),
+    Query("parent_id", "Only trainings of this parent."),
+    Query("training_definition_id", "Only trainings of this definition."),
+)
+_HARD = Query("hard_delete", "`true`: remove the record.")
+OPERATIONS = (
+    Operation(
+        "POST", _COLLECTION, _create, "Start a training", success=201, body=TrainingRequest, query=SCOPE_QUERY
+    ),
+    Operation("GET", _COLLECTION, _list, "List trainings", query=(*LIST_QUERY[:6], *_FILTERS)),
+    Operation("GET", _ITEM, TRAININGS.get, "Read a training", query=SCOPE_QUERY),
+    Operation(
+        "DELETE", _ITEM, _delete, "Cancel or purge a training", success=204, query=(*SCOPE_QUERY, _HARD)
+    ),
+)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 __all__ = [
     "DEFAULT_PORT",
+    "DEVELOPMENT_KEY_NAME",
     "DEVELOPMENT_PROJECT",
     "DEVELOPMENT_SPACE",
     "DEVELOPMENT_USER",
@@ -15,6 +16,7 @@ __all__ = [
 ]
 
 DEFAULT_PORT = 9443
+DEVELOPMENT_KEY_NAME = "development"
 DEVELOPMENT_USER = "IBMid-local"
 DEVELOPMENT_USERNAME = "developer"
 DEVELOPMENT_PROJECT = "00000000-0000-4000-8000-000000000001"
@@ -23,10 +25,12 @@ DEVELOPMENT_SPACE = "00000000-0000-4000-8000-000000000002"
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
-    """What one service runs with.
+    """What one service runs with; times in seconds, sizes in bytes.
 
-    `pending_seconds` is how long a training stays `pending`; `largest_content` is in bytes (512 MiB is the
-    ceiling of a party's WebSocket message); `largest_json` limits every other body.
+    `pending_seconds` is how long a training stays `pending`; `largest_content` is 512 MiB, the ceiling of a
+    party's WebSocket message; `largest_json` limits every other body. A body must come in pieces at most
+    `idle_seconds` apart and, after that time, at `slowest_rate` bytes per second or faster; the head of a
+    request within `header_seconds`.
     """
 
     data_dir: Path
@@ -36,8 +40,13 @@ class ServiceSettings:
     allow_remote: bool = False
     pending_seconds: float = 1.0
     platform_version: str = "5.1.0"
+    page_size: int = 100
+    largest_page: int = 200
     largest_content: int = 512 * 1024 * 1024
     largest_json: int = 4 * 1024 * 1024
     deepest_json: int = 64
-    body_timeout: float = 30.0
+    idle_seconds: float = 30.0
+    slowest_rate: int = 1024
+    header_seconds: float = 20.0
+    most_connections: int = 2000
     token_seconds: int = 3600

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import trustme
 
-__all__ = ["Certificates", "load_certificates"]
+__all__ = ["Certificates", "is_loopback", "load_certificates"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +68,9 @@ def _write(path: Path, content: bytes, mode: int) -> None:
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:
+        # The process's umask must not hide the authority from those who are to trust it.
+        os.fchmod(file.fileno(), mode)
         file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path)

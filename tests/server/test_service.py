@@ -80,7 +80,7 @@ def test_other_paths_cannot_be_patched(service, path):
     client = service.client()
     party = client.create("remote_training_systems", party_body(service))
     operation = {"op": "replace", "path": path, "value": "x"}
-    with pytest.raises(BadRequest, match="cannot be patched"):
+    with pytest.raises(BadRequest, match="cannot be changed"):
         client.patch("remote_training_systems", party.id, service.scope, [operation])
 
 
@@ -200,7 +200,7 @@ def test_keys_are_private_and_stored_hashed(tmp_path):
         assert stat.S_IMODE(service.ready_file.stat().st_mode) == 0o600
         service.kill()
         kept = [p for p in tmp_path.rglob("*") if p.is_file() and key.encode() in p.read_bytes()]
-    assert sorted(p.name for p in kept) == ["development.key", "ready.json"]
+    assert sorted(p.name for p in kept) == ["ready.json"]
 
 
 def test_a_stopped_service_removes_its_ready_file(tmp_path):
@@ -215,7 +215,7 @@ def test_a_folder_in_use_and_a_remote_address_are_one_clear_line(tmp_path):
         second = spawn(tmp_path)
         out, _ = second.communicate(timeout=30)
     assert (second.returncode, out.count("\n")) == (11, 1)
-    assert "is in use by another service" in out
+    assert "is in use by another server" in out
     remote = spawn(tmp_path / "other", "--host", "0.0.0.0")
     out, _ = remote.communicate(timeout=30)
     assert remote.returncode == 11

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Attachment", "Page", "Principal", "Record", "Revision", "Scope"]
-
-Role = Literal["admin", "editor", "viewer"]
+__all__ = ["Attachment", "JournalEntry", "Page", "Principal", "Record", "Revision", "Scope", "Selection"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +19,16 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: `id` is what WML shows as owner (`IBMid-...`), `username` the CPD name."""
+    """Who asks: `id` is what WML shows as owner (`IBMid-...`), `username` the CPD name.
+
+    `key_id` and `key_name` are of the key this user signed in with.
+    """
 
     id: str
     username: str
     email: str = ""
+    key_id: str = ""
+    key_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,32 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """Which objects a listing has; everything that is given must hold.
+
+    `any_tags` holds when one of them is there; `entity_values` maps SQLite JSON paths to text.
+    """
+
+    all_tags: Sequence[str] = ()
+    any_tags: Sequence[str] = ()
+    search: str = ""
+    state: str = ""
+    entity_values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a listing; `next_position` is None on the last page."""
+    """One page of a listing; `next_position` is None on the last page, `total` where it was not asked for."""
 
     records: Sequence[Record]
     next_position: int | None
-    total: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One line of a training's journal; `at` is WML's text form of the time."""
+
+    at: str
+    event: str
+    data: Mapping[str, Any]

@@ -34,15 +34,15 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX objects_due ON objects (due_at) WHERE due_at IS NOT NULL;
     CREATE TABLE revisions (
         object_id TEXT NOT NULL REFERENCES objects(id) ON DELETE CASCADE, rev INTEGER NOT NULL,
-        record TEXT NOT NULL, attachments TEXT NOT NULL, committed_at TEXT NOT NULL, message TEXT NOT NULL,
+        record TEXT NOT NULL, committed_at TEXT NOT NULL, message TEXT NOT NULL,
         PRIMARY KEY (object_id, rev)
     ) STRICT;
     CREATE TABLE attachments (
-        id TEXT PRIMARY KEY, model_id TEXT NOT NULL REFERENCES objects(id) ON DELETE CASCADE,
-        content_format TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, name TEXT NOT NULL,
-        position INTEGER NOT NULL
+        position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, rev INTEGER NOT NULL,
+        model_id TEXT NOT NULL REFERENCES objects(id) ON DELETE CASCADE, content_format TEXT NOT NULL,
+        sha256 TEXT NOT NULL, size INTEGER NOT NULL, name TEXT NOT NULL, UNIQUE (id, rev)
     ) STRICT;
-    CREATE INDEX attachments_by_model ON attachments (model_id);
+    CREATE INDEX attachments_by_model ON attachments (model_id, rev);
     CREATE INDEX attachments_by_content ON attachments (sha256);
     CREATE TABLE journal (
         position INTEGER PRIMARY KEY AUTOINCREMENT, training_id TEXT NOT NULL, at TEXT NOT NULL,

@@ -1,0 +1,102 @@
+"""HTTP connections: how many there may be, how long a request's head may take, and how to break one.
+
+uvicorn offers none of the three, so this is its protocol with the hooks added.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from typing import Any
+
+import h11
+from starlette.types import Scope
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+__all__ = ["Connections"]
+
+
+class Connections:
+    """The open connections of one service."""
+
+    def __init__(self, *, most: int, header_seconds: float) -> None:
+        self.most = most
+        self.header_seconds = header_seconds
+        self._open: dict[tuple[str, int], asyncio.Transport] = {}
+
+    def protocol(self) -> type[asyncio.Protocol]:
+        """Return the protocol class for uvicorn; its connections are kept here."""
+        connections = self
+
+        class Watched(_WatchedProtocol):
+            registry = connections
+
+        return Watched
+
+    def admit(self, transport: asyncio.Transport) -> bool:
+        """Note a new connection; False if there are too many."""
+        if len(self._open) >= self.most:
+            return False
+        self._open[_peer(transport)] = transport
+        return True
+
+    def forget(self, transport: asyncio.Transport) -> None:
+        """Forget a connection that ended."""
+        self._open.pop(_peer(transport), None)
+
+    def drop(self, scope: Scope) -> None:
+        """Break the connection of a request, without an answer."""
+        transport = self._open.get(tuple(scope["client"])) if scope["client"] else None
+        if transport is not None:
+            transport.abort()
+
+
+class _WatchedProtocol(H11Protocol):
+    registry: Connections
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if self.registry.admit(transport):
+            self._expect_head()
+        else:
+            transport.write(_too_many())
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.registry.forget(self.transport)
+        self._head_came()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # IDLE: bytes came and the head of a request is still not complete.
+        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
+            self._expect_head()
+        else:
+            self._head_came()
+
+    def _expect_head(self) -> None:
+        if self._late is None:
+            self._late = self.loop.call_later(self.registry.header_seconds, self.transport.close)
+
+    def _head_came(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
+def _peer(transport: asyncio.Transport) -> tuple[str, int]:
+    host, port, *_ = transport.get_extra_info("peername") or ("", 0)
+    return str(host), int(port)
+
+
+def _too_many() -> bytes:
+    error = {"code": "service_unavailable", "message": "The service has too many open connections."}
+    body = json.dumps({"trace": secrets.token_hex(16), "errors": [error], "status_code": 503}).encode()
+    head = (
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
+        f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body

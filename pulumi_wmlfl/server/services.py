@@ -1,0 +1,56 @@
+"""What a running service is made of; every route and the aggregator get it from here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.routing import BaseRoute
+
+from ..errors import Problem
+from .access import Access
+from .clock import Clock
+from .control import Control
+from .jobs import AggregatorPort, TrainingJobs
+from .sealing import Sealer
+from .settings import ServiceSettings
+from .store.blobs import Blobs
+from .store.contract import Record
+from .store.sqlite import SqliteStore
+
+__all__ = ["Parts", "Services"]
+
+
+def _no_problems(_: Mapping[str, Any]) -> Sequence[Problem]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the aggregator adds to a service.
+
+    `validate_training` gets `federated_learning` of a request and says what cannot be done. `import_content`
+    stores the results that a new model's `content_location` names; it runs on the event loop after the
+    answer, and ends by setting the model's `content_import_state`.
+    """
+
+    aggregator: AggregatorPort | None = None
+    routes: Sequence[BaseRoute] = ()
+    validate_training: Callable[[Mapping[str, Any]], Sequence[Problem]] = _no_problems
+    import_content: Callable[[Record], Awaitable[None]] | None = None
+
+
+@dataclass(slots=True)
+class Services:
+    """The parts of one service; `parts` is filled once, before the first request."""
+
+    settings: ServiceSettings
+    clock: Clock
+    store: SqliteStore
+    blobs: Blobs
+    sealer: Sealer
+    access: Access
+    jobs: TrainingJobs
+    control: Control
+    parts: Parts = field(default_factory=Parts)
