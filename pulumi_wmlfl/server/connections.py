@@ -77,6 +77,13 @@ class _WatchedProtocol(H11Protocol):
         else:
             self._head_came()
 
+    def shutdown(self) -> None:
+        """End an idle connection at once: its client need not answer TLS's farewell."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.abort()
+        else:
+            super().shutdown()
+
     def _expect_head(self) -> None:
         if self._late is None:
             self._late = self.loop.call_later(self.registry.header_seconds, self.transport.close)

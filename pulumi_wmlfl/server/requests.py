@@ -56,7 +56,7 @@ def _tag_text(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_no_html)]
-Name = Annotated[str, BeforeValidator(_no_html), Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1), BeforeValidator(_no_html)]
 Tags = Annotated[list[str] | None, BeforeValidator(_tag_text)]
 
 
@@ -89,7 +89,7 @@ class _Scoped(_Request):
 class ModelRequest(_Scoped):
     """Body of `POST /ml/v4/models`."""
 
-    type: Annotated[str, BeforeValidator(_trim), Field(min_length=1)]
+    type: Annotated[str, Field(min_length=1), BeforeValidator(_trim)]
     software_spec: _Reference
     content_location: dict[str, Any] | None = None
 

@@ -85,6 +85,14 @@ class ScopeRequest(_Body):
     members: dict[str, Literal["admin", "editor", "viewer"]] = {}
 
 
+class MemberRequest(_Body):
+    """A role for a user in a project."""
+
+    project_id: str
+    user_id: str
+    role: Literal["admin", "editor", "viewer"]
+
+
 class UserRequest(_Body):
     """A new user with a key."""
 
@@ -213,6 +221,17 @@ async def _add_scope(services: Services, request: Request) -> Any:
     return JSONResponse({scope.kind: scope.id, "name": wanted.name}, 201)
 
 
+async def _add_member(services: Services, request: Request) -> Any:
+    wanted = parse(MemberRequest, await read_json(request, services.settings))
+    scope = Scope("project_id", wanted.project_id)
+    access = services.access
+    if await run_in_threadpool(access.scope_row, scope) is None:
+        raise not_found("project", scope.id)
+    if not await run_in_threadpool(access.has_user, wanted.user_id):
+        raise not_found("user", wanted.user_id)
+    await run_in_threadpool(access.add_scope, scope, "", {wanted.user_id: wanted.role})
+
+
 async def _add_user(services: Services, request: Request) -> Any:
     wanted = parse(UserRequest, await read_json(request, services.settings))
 
@@ -280,6 +299,7 @@ def control_routes() -> list[BaseRoute]:
         ("PATCH", "/settings", _change_settings),
         ("DELETE", "/settings", _restore_settings),
         ("POST", "/scopes", _add_scope),
+        ("POST", "/members", _add_member),
         ("POST", "/users", _add_user),
         ("POST", "/trainings/{id}/state", _move_training),
         ("GET", "/trainings/{id}/journal", _journal),

@@ -126,11 +126,14 @@ def page_view(
         "resources": list(items),
     }
     if page.next_position is not None:
-        start = base64.urlsafe_b64encode(f"p{page.next_position}".encode()).decode().rstrip("=")
-        view["next"] = {"href": f"{path}?{urlencode({**query, 'start': start})}"}
+        view["next"] = {"href": f"{path}?{urlencode({**query, 'start': _start_at(page.next_position)})}"}
     if page.total is not None:
         view["total_count"] = page.total
     return view
+
+
+def _start_at(position: int) -> str:
+    return base64.urlsafe_b64encode(f"p{position}".encode()).decode().rstrip("=")
 
 
 def position_of(start: str) -> int:
@@ -140,11 +143,10 @@ def position_of(start: str) -> int:
         Refusal: 400, it is not one of ours.
     """
     try:
-        text = base64.urlsafe_b64decode(start + "=" * (-len(start) % 4)).decode()
-        position = int(text.removeprefix("p"))
-        if not text.startswith("p") or not 0 < position < 2**63:
-            raise ValueError(text)
+        position = int(base64.urlsafe_b64decode(start + "=" * (-len(start) % 4)).decode().removeprefix("p"))
     except (binascii.Error, ValueError):
+        position = 0
+    if not 0 < position < 2**63 or start != _start_at(position):
         text = "The query parameter start must come from the href of the page before."
-        raise bad_request(text, target="start", code="invalid_input_argument") from None
+        raise bad_request(text, target="start", code="invalid_input_argument")
     return position
