@@ -55,12 +55,14 @@ class Connections:
 class _WatchedProtocol(H11Protocol):
     registry: Connections
     _late: asyncio.TimerHandle | None = None
+    _refused = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         if self.registry.admit(transport):
             self._expect_head()
         else:
+            self._refused = True
             transport.write(_too_many())
             transport.close()
 
@@ -70,6 +72,8 @@ class _WatchedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         super().data_received(data)
         # IDLE: bytes came and the head of a request is still not complete.
         if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
