@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,17 @@ import click
 from .._paths import READY_FILE, default_data_dir
 
 __all__ = ["serve"]
+
+_LIMITS = frozenset(
+    {
+        "largest_content",
+        "largest_json",
+        "idle_seconds",
+        "header_seconds",
+        "most_connections",
+        "token_seconds",
+    }
+)
 
 
 @click.command()
@@ -47,6 +59,14 @@ __all__ = ["serve"]
     is_flag=True,
     help="Allow a --host that other machines can reach; needs `wmlfl keys add`.",
 )
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=NUMBER",
+    help="Change a limit (repeatable): largest_content or largest_json in bytes, idle_seconds between pieces "
+    "of a body, header_seconds for the head of a request, most_connections, token_seconds.",
+)
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
 def serve(
     *,
@@ -57,6 +77,7 @@ def serve(
     pending_seconds: float,
     platform_version: str,
     allow_remote: bool,
+    limits: tuple[str, ...],
     log_level: str,
 ) -> None:
     """Run the local WML service until Ctrl-C.
@@ -77,9 +98,23 @@ def serve(
         allow_remote=allow_remote,
         pending_seconds=pending_seconds,
         platform_version=platform_version,
+        **dict(_limit(text) for text in limits),
     )
     run_service(settings, on_ready=lambda ready: _announce(ready, settings.ready_file or folder / READY_FILE))
     click.echo("Stopped.")
+
+
+def _limit(text: str) -> tuple[str, Any]:
+    name, _, number = text.partition("=")
+    if name not in _LIMITS:
+        raise click.UsageError(f"There is no limit {name!r}. Limits: {', '.join(sorted(_LIMITS))}.")
+    try:
+        value = float(number)
+    except ValueError:
+        value = 0
+    if not 0 < value < math.inf:
+        raise click.UsageError(f"--limit {name} needs a number above 0.")
+    return name, value if name.endswith("_seconds") else int(value)
 
 
 def _announce(ready: Mapping[str, Any], ready_file: Path) -> None:

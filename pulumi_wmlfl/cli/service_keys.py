@@ -77,8 +77,7 @@ def add(
         known = access.user_named(username)
         user_id = known.id if known else f"IBMid-{username}"
         access.add_user(user_id, username)
-        if not access.has_role(user_id, scope):
-            access.add_scope(scope, "", {user_id: role})
+        access.add_scope(scope, "", {user_id: role})
         name = username if username != DEVELOPMENT_KEY_NAME else f"{username} user"
         key = access.add_key(user_id, name)
     if out is not None:

@@ -143,11 +143,6 @@ class Access:
         )
         return [(row[0], row[1], row[2]) for row in rows]
 
-    def has_role(self, user_id: str, scope: Scope) -> bool:
-        """Say whether a user is a member of a project or space."""
-        sql = "SELECT 1 FROM members WHERE scope_id = ? AND user_id = ?"
-        return bool(self._database.query(sql, (scope.id, user_id)))
-
     def role(self, principal: Principal, scope: Scope) -> str:
         """Return the role of a member.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import time
@@ -18,6 +19,7 @@ from .settings import ServiceSettings
 __all__ = ["chunks_of", "read_body", "read_form", "read_json"]
 
 _DRAIN_SECONDS = 10.0
+_DRAIN_PAUSE = 0.5
 
 
 async def chunks_of(request: Request, settings: ServiceSettings, *, limit: int) -> AsyncIterator[bytes]:
@@ -51,13 +53,13 @@ async def chunks_of(request: Request, settings: ServiceSettings, *, limit: int) 
 
 
 async def _refuse_large(stream: AsyncIterator[bytes], limit: int) -> None:
-    """Read on for a while, so that the client sees the answer and not a broken connection; then refuse."""
-    try:
+    """Read on while the client sends, so that it sees the answer and not a broken connection; then refuse."""
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):
-            async for _ in stream:
-                pass
-    except TimeoutError:
-        pass
+            more: bytes | None = b""
+            while more is not None:
+                async with asyncio.timeout(_DRAIN_PAUSE):
+                    more = await anext(stream, None)
     raise Refusal(413, "request_too_large", f"The body is larger than {limit} bytes.")
 
 

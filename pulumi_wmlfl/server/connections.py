@@ -34,16 +34,16 @@ class Connections:
 
         return Watched
 
-    def admit(self, transport: asyncio.Transport) -> bool:
+    def admit(self, peer: tuple[str, int], transport: asyncio.Transport) -> bool:
         """Note a new connection; False if there are too many."""
         if len(self._open) >= self.most:
             return False
-        self._open[_peer(transport)] = transport
+        self._open[peer] = transport
         return True
 
-    def forget(self, transport: asyncio.Transport) -> None:
+    def forget(self, peer: tuple[str, int]) -> None:
         """Forget a connection that ended."""
-        self._open.pop(_peer(transport), None)
+        self._open.pop(peer, None)
 
     def drop(self, scope: Scope) -> None:
         """Break the connection of a request, without an answer."""
@@ -56,10 +56,14 @@ class _WatchedProtocol(H11Protocol):
     registry: Connections
     _late: asyncio.TimerHandle | None = None
     _refused = False
+    _peer: tuple[str, int] = ("", 0)
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        if self.registry.admit(transport):
+        # A transport that has ended does not know it any more.
+        host, port, *_ = transport.get_extra_info("peername") or self._peer
+        self._peer = (str(host), int(port))
+        if self.registry.admit(self._peer, transport):
             self._expect_head()
         else:
             self._refused = True
@@ -67,7 +71,8 @@ class _WatchedProtocol(H11Protocol):
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.registry.forget(self.transport)
+        if not self._refused:
+            self.registry.forget(self._peer)
         self._head_came()
         super().connection_lost(exc)
 
@@ -90,17 +95,12 @@ class _WatchedProtocol(H11Protocol):
 
     def _expect_head(self) -> None:
         if self._late is None:
-            self._late = self.loop.call_later(self.registry.header_seconds, self.transport.close)
+            self._late = self.loop.call_later(self.registry.header_seconds, self.transport.abort)
 
     def _head_came(self) -> None:
         if self._late is not None:
             self._late.cancel()
             self._late = None
-
-
-def _peer(transport: asyncio.Transport) -> tuple[str, int]:
-    host, port, *_ = transport.get_extra_info("peername") or ("", 0)
-    return str(host), int(port)
 
 
 def _too_many() -> bytes:

@@ -12,6 +12,9 @@ from starlette.responses import JSONResponse, Response
 
 __all__ = ["Refusal", "bad_request", "cpd_problem", "iam_problem", "not_found", "wml_problem"]
 
+# The rest of such a request is not waited for.
+_UNREAD = frozenset({408, 413})
+
 
 class Refusal(Exception):
     """A request that the service does not carry out; becomes WML's error body."""
@@ -50,7 +53,9 @@ def wml_problem(
     error: dict[str, Any] = {"code": code, "message": message}
     if target:
         error["target"] = {"type": target_type, "name": target}
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if status in _UNREAD:
+        headers["Connection"] = "close"
     return JSONResponse(
         {"trace": secrets.token_hex(16), "errors": [error], "status_code": status}, status, headers=headers
     )

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -23,7 +23,7 @@ from .bodies import read_json
 from .control import Fault
 from .http import services_of
 from .jobs import IllegalTransition
-from .problems import Refusal, not_found
+from .problems import Refusal, bad_request, not_found
 from .requests import parse
 from .services import Services
 from .settings import DEVELOPMENT_USER
@@ -59,11 +59,21 @@ class FaultRequest(_Body):
     @field_validator("path")
     @classmethod
     def _expression(cls, value: str) -> str:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from None
+        _compiled(value)
         return value
+
+    @model_validator(mode="after")
+    def _something(self) -> FaultRequest:
+        if not (self.status or self.drop or self.truncate or self.delay):
+            raise ValueError("A fault needs one of status, drop, truncate and delay.")
+        return self
+
+
+def _compiled(expression: str) -> re.Pattern[str]:
+    try:
+        return re.compile(expression)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
 
 
 class SettingsRequest(_Body):
@@ -138,7 +148,10 @@ async def _restore_settings(services: Services, _: Request) -> Any:
 
 
 async def _requests(services: Services, request: Request) -> Any:
-    pattern = re.compile(request.query_params.get("path", ""))
+    try:
+        pattern = _compiled(request.query_params.get("path", ""))
+    except ValueError as error:
+        raise bad_request(f"path: {error}", target="path", code="invalid_input_argument") from None
     method = request.query_params.get("method", "")
     found = [
         asdict(entry)

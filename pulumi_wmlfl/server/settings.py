@@ -49,4 +49,4 @@ class ServiceSettings:
     slowest_rate: int = 1024
     header_seconds: float = 20.0
     most_connections: int = 2000
-    token_seconds: int = 3600
+    token_seconds: float = 3600

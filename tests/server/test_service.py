@@ -1,13 +1,12 @@
-"""The local service over its socket, as a client sees it."""
+"""The local service as this project's own client sees it, and what it leaves on disk."""
 
 import io
 import stat
 
 import pytest
-import requests
 
 from pulumi_wmlfl.errors import BadRequest, NotFound
-from tests.support.service import spawn, start_service, wait_until
+from tests.support.service import start_service, wait_until
 
 
 def model_body(service, **more):
@@ -75,15 +74,6 @@ def test_patch_adds_replaces_and_removes(service):
     assert removed.metadata.tags is None
 
 
-@pytest.mark.parametrize("path", ["/metadata/name", "/project_id", "/type"])
-def test_other_paths_cannot_be_patched(service, path):
-    client = service.client()
-    party = client.create("remote_training_systems", party_body(service))
-    operation = {"op": "replace", "path": path, "value": "x"}
-    with pytest.raises(BadRequest, match="cannot be changed"):
-        client.patch("remote_training_systems", party.id, service.scope, [operation])
-
-
 def test_a_training_moves_on_is_cancelled_and_deleted(service):
     client = service.client()
     model = client.create("models", model_body(service))
@@ -100,85 +90,6 @@ def test_a_training_moves_on_is_cancelled_and_deleted(service):
     client.delete("trainings", training.id, service.scope, hard=True)
     with pytest.raises(NotFound):
         client.get("trainings", training.id, service.scope)
-
-
-@pytest.mark.parametrize(
-    ("learning", "message"),
-    [
-        ({"fusion_type": "sum"}, "fusion_type"),
-        ({"rounds": 0}, "rounds"),
-        ({"fusion_type": "crypto_iter_avg", "hardware_spec": {"name": "XS"}}, "at least S"),
-    ],
-)
-def test_a_wrong_training_is_refused_with_its_reason(service, learning, message):
-    client = service.client()
-    model = client.create("models", model_body(service))
-    party = client.create("remote_training_systems", party_body(service))
-    with pytest.raises(BadRequest, match=message):
-        client.create("trainings", training_body(service, model.id, party.id, **learning))
-
-
-def test_a_training_of_an_unknown_party_is_refused(service):
-    client = service.client()
-    model = client.create("models", model_body(service))
-    with pytest.raises(BadRequest, match="remote training system nobody does not exist"):
-        client.create("trainings", training_body(service, model.id, "nobody"))
-
-
-def test_listings_page_by_relative_links(service):
-    client = service.client()
-    tag = "paged"
-    ids = {client.create("models", model_body(service, tags=[tag])).id for _ in range(5)}
-    ready = service.ready
-    token = client._tokens.header()
-    params = {"project_id": ready["project_id"], "limit": "2", "tag.value": tag, "version": "2020-08-01"}
-    found, start = [], None
-    while True:
-        query = {**params, **({"start": start} if start else {})}
-        answer = requests.get(
-            f"{ready['url']}//ml/v4/models",
-            params=query,
-            headers={"Authorization": token},
-            verify=ready["ca_file"],
-            timeout=10,
-        ).json()
-        found += [item["metadata"]["id"] for item in answer["resources"]]
-        if "next" not in answer:
-            break
-        assert answer["next"]["href"].startswith("/ml/v4/models?")
-        start = answer["next"]["href"].split("start=")[1]
-    assert set(found) == ids
-    assert len(found) == 5
-
-
-@pytest.mark.parametrize("header", [None, "Bearer a.b.c", "Basic x", "nonsense"])
-def test_without_a_valid_token_everything_is_refused(service, header):
-    headers = {"Authorization": header} if header else {}
-    for path in ("/ml/v4/models", "/ml/v4/trainings", "/v2/projects", "/ml/v4/deployments"):
-        answer = requests.get(
-            service.ready["url"] + path, headers=headers, verify=service.ready["ca_file"], timeout=10
-        )
-        assert answer.status_code == 401
-        assert len(answer.json()["trace"]) == 32
-        assert answer.json()["errors"][0]["code"].startswith("auth")
-
-
-def test_bad_keys_get_each_sign_in_s_own_error(service):
-    url, ca = service.ready["url"], service.ready["ca_file"]
-    form = {"grant_type": "urn:ibm:params:oauth:grant-type:apikey", "apikey": "wrong"}
-    iam = requests.post(f"{url}/identity/token", data=form, verify=ca, timeout=10)
-    assert (iam.status_code, iam.json()["errorCode"]) == (400, "BXNIM0415E")
-    login = {"username": "developer", "api_key": "wrong"}
-    cpd = requests.post(f"{url}/icp4d-api/v1/authorize", json=login, verify=ca, timeout=10)
-    assert cpd.status_code == 401
-
-
-def test_broken_and_deep_bodies_are_refused(service):
-    url, ca = service.ready["url"], service.ready["ca_file"]
-    headers = {"Authorization": service.client()._tokens.header()}
-    for body in (b"{", b"[" * 100_000, b"[" * 200 + b"]" * 200, b"null", b'{"name": NaN}'):
-        answer = requests.post(f"{url}/ml/v4/models", data=body, headers=headers, verify=ca, timeout=10)
-        assert answer.status_code == 400, body[:20]
 
 
 def test_what_was_acknowledged_survives_a_kill(tmp_path):
@@ -201,22 +112,3 @@ def test_keys_are_private_and_stored_hashed(tmp_path):
         service.kill()
         kept = [p for p in tmp_path.rglob("*") if p.is_file() and key.encode() in p.read_bytes()]
     assert sorted(p.name for p in kept) == ["ready.json"]
-
-
-def test_a_stopped_service_removes_its_ready_file(tmp_path):
-    with start_service(tmp_path) as service:
-        service.process.terminate()
-        assert service.process.wait(15) == 0
-        assert not service.ready_file.exists()
-
-
-def test_a_folder_in_use_and_a_remote_address_are_one_clear_line(tmp_path):
-    with start_service(tmp_path):
-        second = spawn(tmp_path)
-        out, _ = second.communicate(timeout=30)
-    assert (second.returncode, out.count("\n")) == (11, 1)
-    assert "is in use by another server" in out
-    remote = spawn(tmp_path / "other", "--host", "0.0.0.0")
-    out, _ = remote.communicate(timeout=30)
-    assert remote.returncode == 11
-    assert "--allow-remote" in out

@@ -1,0 +1,153 @@
+"""Hostile and unlucky clients, and a full disk: a clear answer, and the service goes on."""
+
+import contextlib
+import resource
+import socket
+import ssl
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.server.samples import made, model_body, party_body, project, refused
+from tests.support.service import Http, start_service, wait_until
+
+
+@contextlib.contextmanager
+def connection(service):
+    """A TLS connection without any HTTP on it."""
+    address = urlsplit(service.url)
+    context = ssl.create_default_context(cafile=service.ca_file)
+    with (
+        socket.create_connection((address.hostname, address.port), timeout=30) as raw,
+        context.wrap_socket(raw, server_hostname="localhost") as wrapped,
+    ):
+        yield wrapped
+
+
+def everything(wrapped):
+    """Read until the other side closes."""
+    found = b""
+    with contextlib.suppress(OSError):
+        while chunk := wrapped.recv(65536):
+            found += chunk
+    return found
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"{", "not valid JSON"),
+        (b"\xff\xfe", "not valid JSON"),
+        (b"[" * 100_000, "not valid JSON"),
+        (b'{"a":' * 100_000, "not valid JSON"),
+        (b"[" * 65 + b"]" * 65, "nested too deeply"),
+        (b'{"name": NaN}', "not valid JSON"),
+        (b'{"name": 1e999}', "A number in the request body is too large."),
+        (b'{"name": ' + b"9" * 5000 + b"}", "not valid JSON"),
+        (b'{"name": "\\ud800"}', "A text in the request body is not Unicode."),
+        (b'{"\\udfff": 1}', "A text in the request body is not Unicode."),
+        (b'{"name": "a\\u0000b"}', "null character"),
+        (b"null", "must be a JSON object"),
+        (b'"text"', "must be a JSON object"),
+        (b"", "not valid JSON"),
+    ],
+)
+def test_bodies_that_are_no_json_are_refused(service, http, body, message):
+    for path in ("/ml/v4/models", "/ml/v4/remote_training_systems", "/ml/v4/trainings"):
+        refused(http("POST", path, data=body), 400, message)
+
+
+def test_a_body_over_the_limit_is_refused_before_and_while_it_is_read(service, http):
+    large = b'{"name": "' + b"x" * (5 * 1024 * 1024) + b'"}'
+    message = "The body is larger than 4194304 bytes."
+    refused(http("POST", "/ml/v4/models", data=large), 413, message, "request_too_large")
+    chunked = iter([large[:3_000_000], large[3_000_000:]])
+    refused(http("POST", "/ml/v4/models", data=chunked), 413, message)
+    assert http("GET", "/v2/projects").status_code == 200
+
+
+def test_content_over_the_limit_is_refused(service, http):
+    model = made(http, "models", model_body(service))["metadata"]["id"]
+    path = f"/ml/v4/models/{model}/content?content_format=native&project_id={service.project_id}"
+    token = http.session.headers["Authorization"]
+    with connection(service) as wrapped:
+        head = f"PUT {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nContent-Length: {10**12}\r\n\r\n"
+        wrapped.sendall(head.encode())
+        answer = everything(wrapped)
+    assert b"413" in answer.split(b"\r\n")[0]
+    assert b"larger than 536870912 bytes" in answer
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory):
+    """A service that waits a second at most, and takes few connections."""
+    folder = tmp_path_factory.mktemp("hasty")
+    limits = ("idle_seconds=0.5", "header_seconds=0.5", "most_connections=20")
+    options = [part for limit in limits for part in ("--limit", limit)]
+    with start_service(folder, *options) as running:
+        yield running
+
+
+def test_a_slow_head_and_a_slow_body_are_cut_off(hasty):
+    token = hasty.http().session.headers["Authorization"]
+    with connection(hasty) as wrapped:
+        wrapped.sendall(b"GET /v2/projects HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        assert everything(wrapped) == b""
+    with connection(hasty) as wrapped:
+        head = (
+            f"POST /ml/v4/models HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nContent-Length: 100\r\n\r\n"
+        )
+        wrapped.sendall(head.encode() + b"{")
+        answer = everything(wrapped)
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"The body of the request came too slowly." in answer
+
+
+def test_too_many_connections_get_a_clear_answer_and_the_others_go_on(hasty):
+    http = hasty.http()
+    assert http("GET", "/v2/projects").status_code == 200
+    with contextlib.ExitStack() as stack:
+        for _ in range(25):
+            wrapped = stack.enter_context(connection(hasty))
+        answer = everything(wrapped)
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"too many open connections" in answer
+        assert http("GET", "/v2/projects").status_code == 200
+    wait_until(lambda: Http(hasty.url, hasty.ca_file, "x")("GET", "/control/v1/health").status_code == 200)
+
+
+def test_a_head_that_never_ends_is_refused(service):
+    with connection(service) as wrapped:
+        with contextlib.suppress(OSError):
+            wrapped.sendall(b"GET / HTTP/1.1\r\n" + b"X-A: " + b"a" * 200_000)
+        assert b"400" in everything(wrapped).split(b"\r\n")[0]
+
+
+def test_what_is_no_http_does_no_harm(service, http):
+    address = urlsplit(service.url)
+    for junk in (b"\x00" * 100, b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff"):
+        with socket.create_connection((address.hostname, address.port), timeout=10) as raw:
+            raw.sendall(junk)
+            raw.shutdown(socket.SHUT_WR)
+            everything(raw)
+    assert http("GET", "/v2/projects").status_code == 200
+
+
+def small_files():
+    """No file of this process may grow beyond 1 MB: writing fails as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+
+
+def test_a_full_disk_is_a_clear_error_and_the_service_goes_on(tmp_path):
+    with start_service(tmp_path, popen={"preexec_fn": small_files}) as service:
+        http = service.http()
+        model = made(http, "models", model_body(service))["metadata"]["id"]
+        path, query = f"/ml/v4/models/{model}", project(service, content_format="native")
+        answer = http("PUT", f"{path}/content", params=query, data=b"x" * 3_000_000)
+        refused(answer, 507, "its disk may be full", "insufficient_storage")
+        assert http("PUT", f"{path}/content", params=query, data=b"small").status_code == 201
+        large = party_body(service, custom={"filler": "x" * 900_000})
+        answers = [http("POST", "/ml/v4/remote_training_systems", json=large) for _ in range(4)]
+        refused(answers[-1], 507, "its disk may be full")
+        assert http("GET", f"{path}/download", params=query).content == b"small"
+        assert http("GET", "/ml/v4/models", params=project(service)).json()["resources"]
