@@ -46,7 +46,7 @@ _LIMITS = frozenset(
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
-    help="How long a training stays pending before it accepts parties.",
+    help="How long a training stays pending, until it accepts parties.",
 )
 @click.option(
     "--platform-version",
@@ -67,7 +67,13 @@ _LIMITS = frozenset(
     help="Change a limit (repeatable): largest_content or largest_json in bytes, idle_seconds between pieces "
     "of a body, header_seconds for the head of a request, most_connections, token_seconds.",
 )
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="warning",
+    show_default=True,
+    help="What is logged on standard error.",
+)
 def serve(
     *,
     host: str,

@@ -39,7 +39,9 @@ def keys() -> None:
 
 @keys.command()
 @click.argument("username")
-@click.option("--role", type=click.Choice(["admin", "editor", "viewer"]), default="viewer", show_default=True)
+@click.option(
+    "--role", type=click.Choice(["admin", "editor", "viewer"]), help="[default: the one it has, or viewer]"
+)
 @click.option("--project-id", help="Project the user gets the role in.  [default: the development project]")
 @click.option("--space-id", help="Space the user gets the role in.")
 @click.option(
@@ -49,7 +51,7 @@ def keys() -> None:
 def add(
     *,
     username: str,
-    role: Role,
+    role: Role | None,
     project_id: str | None,
     space_id: str | None,
     out: Path | None,
@@ -77,7 +79,8 @@ def add(
         known = access.user_named(username)
         user_id = known.id if known else f"IBMid-{username}"
         access.add_user(user_id, username)
-        access.add_scope(scope, "", {user_id: role})
+        if role is not None or not access.is_member(user_id, scope):
+            access.add_scope(scope, "", {user_id: role or "viewer"})
         name = username if username != DEVELOPMENT_KEY_NAME else f"{username} user"
         key = access.add_key(user_id, name)
     if out is not None:

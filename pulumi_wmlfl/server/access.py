@@ -143,6 +143,11 @@ class Access:
         )
         return [(row[0], row[1], row[2]) for row in rows]
 
+    def is_member(self, user_id: str, scope: Scope) -> bool:
+        """Say whether a user has a role in a project or space."""
+        sql = "SELECT 1 FROM members WHERE scope_id = ? AND user_id = ?"
+        return bool(self._database.query(sql, (scope.id, user_id)))
+
     def role(self, principal: Principal, scope: Scope) -> str:
         """Return the role of a member.
 

@@ -96,6 +96,7 @@ def create_app(services: Services, *, make_parts: Callable[[Services], Parts] = 
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     services: Services = app.state.services
     clockwork = asyncio.create_task(services.jobs.run())
+    await routes_models.resume_imports(services)
     try:
         yield
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -18,7 +17,7 @@ from .specifications import resolve_software
 from .store.contract import Record
 from .wire import record_view
 
-__all__ = ["MODELS", "OPERATIONS"]
+__all__ = ["MODELS", "OPERATIONS", "resume_imports"]
 
 _log = logging.getLogger("pulumi_wmlfl.server")
 _imports: set[asyncio.Task[None]] = set()
@@ -58,10 +57,21 @@ async def _create(context: Context) -> Answer:
     view = record_view(record, services.sealer)
     if "content_location" not in record.entity:
         return 201, view
+    _begin_import(services, record)
+    return 202, view
+
+
+async def resume_imports(services: Services) -> None:
+    """Begin again the imports that a killed service had not finished."""
+    for record in await run_in_threadpool(services.store.models_being_imported):
+        _begin_import(services, record)
+
+
+def _begin_import(services: Services, record: Record) -> None:
     task = asyncio.create_task(_import_content(services, record))
+    # The loop itself holds tasks only weakly.
     _imports.add(task)
     task.add_done_callback(_imports.discard)
-    return 202, view
 
 
 def _new_model(context: Context) -> Record:
@@ -74,22 +84,15 @@ def _new_model(context: Context) -> Record:
 
 async def _import_content(services: Services, record: Record) -> None:
     importer = services.parts.import_content
-    problem = "This service has no results to import the content from."
-    if importer is not None:
-        try:
-            await importer(record)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the model says so
-            _log.exception("the content of the model %s could not be imported", record.id)
-            problem = f"The content could not be imported: {error}"
-        else:
-            return
-
-    def failed(current: Record) -> Record:
-        warning = {"id": "content_import_failed", "message": problem}
-        entity = {**current.entity, "content_import_state": "failed"}
-        return replace(current, entity=entity, extra={**current.extra, "warnings": [warning]})
-
-    await run_in_threadpool(services.store.change, "models", record.id, None, failed)
+    if importer is None:
+        problem = "This service has no results to import the content from."
+        await services.finish_import(record.id, problem=problem)
+        return
+    try:
+        await importer(record)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the model says so
+        _log.exception("the content of the model %s could not be imported", record.id)
+        await services.finish_import(record.id, problem=f"The content could not be imported: {error}")
 
 
 _ITEM = "/ml/v4/models/{id}"

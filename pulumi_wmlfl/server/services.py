@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.routing import BaseRoute
 
 from ..errors import Problem
@@ -32,7 +33,7 @@ class Parts:
 
     `validate_training` gets `federated_learning` of a request and says what cannot be done. `import_content`
     stores the results that a new model's `content_location` names; it runs on the event loop after the
-    answer, and ends by setting the model's `content_import_state`.
+    answer, and ends with :meth:`Services.finish_import`.
     """
 
     aggregator: AggregatorPort | None = None
@@ -54,3 +55,13 @@ class Services:
     jobs: TrainingJobs
     control: Control
     parts: Parts = field(default_factory=Parts)
+
+    async def finish_import(self, model_id: str, *, problem: str = "") -> None:
+        """Say on a model that its content was imported, or why not."""
+
+        def finished(current: Record) -> Record:
+            warnings = [{"id": "content_import_failed", "message": problem}] if problem else []
+            entity = {**current.entity, "content_import_state": "failed" if problem else "completed"}
+            return replace(current, entity=entity, extra={**current.extra, "warnings": warnings})
+
+        await run_in_threadpool(self.store.change, "models", model_id, None, finished)

@@ -62,6 +62,11 @@ def test_a_later_role_replaces_the_earlier(own_service, tmp_path):
     refused(http("POST", "/ml/v4/models", json=model_body(own_service)), 403, "The role viewer")
     keys(own_service, "add", "party", "--role", "editor")
     made(http, "models", model_body(own_service))
+    # A second key without a role changes none.
+    keys(own_service, "add", "party")
+    keys(own_service, "add", "developer")
+    made(http, "models", model_body(own_service))
+    made(own_service.http(), "models", model_body(own_service))
 
 
 @pytest.mark.parametrize("options", [("--project-id", "nope"), ("--space-id", "nope")])

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.server.samples import VERSION, made, model_body, project, refused
+from tests.support.service import wait_until
 
 
 def test_a_model_is_answered_as_wml_does(service, http):
@@ -199,3 +200,12 @@ def test_a_model_of_results_is_accepted_and_says_how_its_import_went(service, ht
     answer = http("POST", "/ml/v4/models", json=model_body(service, content_location=location))
     assert answer.status_code == 202
     assert answer.json()["entity"]["content_import_state"] == "running"
+    path = f"/ml/v4/models/{answer.json()['metadata']['id']}"
+
+    def imported():
+        found = http("GET", path, params=project(service)).json()
+        return found if found["entity"]["content_import_state"] != "running" else None
+
+    found = wait_until(imported)
+    assert found["entity"]["content_import_state"] == "failed"
+    assert "no results to import" in found["system"]["warnings"][0]["message"]

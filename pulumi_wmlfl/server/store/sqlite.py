@@ -107,6 +107,14 @@ class SqliteStore(Database):
             db.execute("DELETE FROM journal")
         return contents
 
+    def models_being_imported(self) -> list[Record]:
+        """Return the models whose content is still to come from a training's results."""
+        rows = self.query(
+            f"SELECT {_COLUMNS} FROM objects WHERE collection = 'models' "
+            "AND json_extract(entity, '$.content_import_state') = 'running'"
+        )
+        return [_record(row) for row in rows]
+
     # revisions
 
     def commit_revision(self, record: Record, committed_at: str, message: str) -> Revision:
