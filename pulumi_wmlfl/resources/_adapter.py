@@ -22,6 +22,7 @@ from pulumi.output import Unknown
 from ..config import SETTINGS
 from ..errors import NotFound, WmlflError
 from . import _engine_link
+from ._secrets import hide_outputs
 
 __all__ = ["WmlProvider"]
 
@@ -133,16 +134,8 @@ class WmlProvider(ResourceProvider):
             return TrainingManager(api, unknown=Unknown, default_scope=scope, host=settings.url)
         raise WmlflError(f"{type(self).__name__} names no kind of object.")
 
-    @staticmethod
-    def _secret(outputs: dict[str, Any]) -> dict[str, Any]:
-        """Wrap what is secret, so that the state holds it encrypted."""
-        from pulumi.runtime import rpc
-
-        results = outputs.get("results_reference")
-        if isinstance(results, dict) and results.get("connection"):
-            wrapped = {**results, "connection": rpc.wrap_rpc_secret(results["connection"])}
-            return {**outputs, "results_reference": wrapped}
-        return outputs
+    def _secret(self, outputs: dict[str, Any]) -> dict[str, Any]:
+        return hide_outputs(self._kind, outputs)
 
 
 def _plain(properties: dict[str, Any]) -> dict[str, Any]:

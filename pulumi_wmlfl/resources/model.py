@@ -10,6 +10,7 @@ from pulumi.dynamic import Resource
 
 from ._adapter import WmlProvider
 from ._arguments import collect
+from ._secrets import hide_inputs
 
 __all__ = ["Model", "ModelArgs", "ModelProvider"]
 
@@ -67,7 +68,8 @@ class Model(Resource, module="wmlfl", name="Model"):
             **more,
         }
         computed = ("created_at", "modified_at", "owner", "href", "content_sha256", "content_bytes")
-        super().__init__(ModelProvider(), resource_name, collect(resource_name, args, given, computed), opts)
+        props = hide_inputs("models", collect(resource_name, args, given, computed))
+        super().__init__(ModelProvider(), resource_name, props, opts)
 
     @staticmethod
     def get(resource_name: str, id: pulumi.Input[str], **scope: str) -> Model:  # noqa: A002

@@ -10,6 +10,7 @@ from pulumi.dynamic import Resource
 
 from ._adapter import WmlProvider
 from ._arguments import collect
+from ._secrets import hide_inputs
 
 __all__ = ["Training", "TrainingArgs", "TrainingProvider"]
 
@@ -73,19 +74,9 @@ class Training(Resource, module="wmlfl", name="Training"):
         }
         computed = ("created_at", "modified_at", "href", "state", "message", "results_location")
         props = collect(resource_name, args, given, (*computed, "party_variables"))
-        props["results_reference"] = _secret_connection(props.get("results_reference"))
-        super().__init__(TrainingProvider(), resource_name, props, opts)
+        super().__init__(TrainingProvider(), resource_name, hide_inputs("trainings", props), opts)
 
     @staticmethod
     def get(resource_name: str, id: pulumi.Input[str], **scope: str) -> Training:  # noqa: A002
         """Read an existing training; `project_id` or `space_id` may name another scope."""
         return Training(resource_name, scope, pulumi.ResourceOptions(id=id))
-
-
-def _secret_connection(results: Any) -> Any:
-    """Mark the keys of the object storage as secret, so that the state never holds them in clear."""
-    if isinstance(results, Mapping):
-        if results.get("connection"):
-            return {**results, "connection": pulumi.Output.secret(results["connection"])}
-        return results
-    return None if results is None else pulumi.Output.secret(results)

@@ -41,6 +41,10 @@ _TEXTS = (
     Field("name", Change.UPDATES, required=True),
     *_fields(Change.UPDATES, "description", "tags", "custom"),
 )
+# A reference's connection holds the keys of an object storage.
+_DATA = tuple(
+    Field(name, Change.REPLACES, secret=True) for name in ("training_data_references", "test_data_references")
+)
 
 FIELDS: dict[str, tuple[Field, ...]] = {
     "models": (
@@ -55,8 +59,6 @@ FIELDS: dict[str, tuple[Field, ...]] = {
             "label_column",
             "transformed_label_column",
             "schemas",
-            "training_data_references",
-            "test_data_references",
             "pipeline",
             "model_definition",
             "size",
@@ -67,6 +69,7 @@ FIELDS: dict[str, tuple[Field, ...]] = {
             "training",
             "data_preprocessing",
         ),
+        *_DATA,
         Field("content", Change.OURS),
         Field("content_format", Change.CONTENT),
         Field("content_sha256", Change.CONTENT),
@@ -82,8 +85,8 @@ FIELDS: dict[str, tuple[Field, ...]] = {
     ),
     "trainings": (
         Field("name", Change.REPLACES, required=True),
-        *_fields(Change.REPLACES, "description", "tags", "custom", "training_data_references"),
-        *_fields(Change.REPLACES, "test_data_references"),
+        *_fields(Change.REPLACES, "description", "tags", "custom"),
+        *_DATA,
         Field("federated_learning", Change.REPLACES, required=True),
         Field("results_reference", Change.REPLACES, secret=True, required=True),
         *_fields(Change.OURS, "wait_for", "on_delete", "timeouts"),

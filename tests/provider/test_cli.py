@@ -141,3 +141,30 @@ def test_a_wrong_key_is_one_clear_line_without_the_key(stack):
     assert "environment variable WMLFL_APIKEY" in said
     assert "wrong-key-2718281828" not in said
     assert 'wml.py", line' not in said
+
+
+LEAKY = """
+import pulumi
+from pulumi_wmlfl import Model, RemoteTrainingSystem, Training
+def data(n):
+    connection = {"endpoint_url": "https://s3", "access_key_id": f"AK-clear-{n}",
+                  "secret_access_key": f"SK-clear-{n}"}
+    return {"type": "s3", "location": {"bucket": "b"}, "connection": connection}
+m = Model("m", type="x_1", software_spec={"name": "runtime-23.1-py3.10"},
+          training_data_references=[data(1)], test_data_references=pulumi.Output.from_input([data(2)]))
+r = RemoteTrainingSystem("r", allowed_identities=[{"id": "IBMid-local", "type": "user"}])
+Training("t", federated_learning={"model": {"spec": {"id": m.id}, "type": "x"}, "fusion_type": "iter_avg",
+         "rounds": 3, "remote_training": {"remote_training_systems": [{"id": r.id}]}},
+         training_data_references=[data(3)], test_data_references=[pulumi.Output.from_input(data(4))],
+         results_reference=pulumi.Output.from_input(data(5)))
+"""
+
+
+def test_keys_of_data_references_never_reach_the_state_in_clear(stack):
+    (stack.folder / "__main__.py").write_text(LEAKY)
+    stack.up()
+    stack("refresh", "--yes", "--skip-preview")
+    stack("preview", "--expect-no-changes")
+    files = [path for path in (stack.folder / "state").rglob("*") if path.is_file()]
+    assert any("training_data_references" in path.read_text() for path in files)
+    assert [str(path) for path in files if "-clear-" in path.read_text()] == []
