@@ -9,8 +9,13 @@ The tree::
       ConfigurationError          a setting is missing, contradictory or wrong
       InputError                  declared inputs are wrong; carries every problem at once
       ContentError                a model's content cannot be read or is not what it should be
+      LookupFailed                a name or tag does not lead to one object
+        NothingFound              ... because no object has it
+        SeveralFound              ... because several have it
+      ImportRefused               an existing object cannot become part of a stack
       TransportError              no usable HTTP answer
         ConnectionFailed          nothing was sent, or WML cannot be reached
+          CertificateRejected     ... because its certificate is not accepted
         RequestTimedOut           no answer within the deadline
         AnswerLost                a request that changes things was sent and its answer never came
         UnexpectedAnswer          HTML, truncated JSON, a redirect to a login page
@@ -27,24 +32,32 @@ The tree::
       WaitError                   a training did not reach the wanted state
         WaitTimedOut              ... in time
         TrainingFailed            ... and never will
+        Interrupted               ... before the deployment was cancelled
       MissingExtra                an optional dependency is not installed
       EngineError                 the deployment engine cannot go on
       ServiceError                the local service cannot start or go on
       ProtocolError               a party or an aggregator sent what the protocol does not allow
       FusionError                 updates cannot be fused
+      PartyError                  a party cannot take part
+        PartyRefused              ... because the aggregator does not admit it
+        UserCodeError             ... because its data handler or model failed
+        AggregatorLost            ... because the aggregator did not come back
 """
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from dataclasses import dataclass
-from typing import ClassVar
+from urllib.parse import quote, quote_plus
 
 __all__ = [
+    "AggregatorLost",
     "AnswerLost",
     "AuthenticationFailed",
     "BadRequest",
+    "CertificateRejected",
     "ConfigurationError",
     "Conflict",
     "ConnectionFailed",
@@ -53,9 +66,15 @@ __all__ = [
     "EngineError",
     "FederatedLearningUnavailable",
     "FusionError",
+    "ImportRefused",
     "InputError",
+    "Interrupted",
+    "LookupFailed",
     "MissingExtra",
     "NotFound",
+    "NothingFound",
+    "PartyError",
+    "PartyRefused",
     "PermissionDenied",
     "Problem",
     "ProtocolError",
@@ -63,9 +82,11 @@ __all__ = [
     "RequestTimedOut",
     "ServerFault",
     "ServiceError",
+    "SeveralFound",
     "TrainingFailed",
     "TransportError",
     "UnexpectedAnswer",
+    "UserCodeError",
     "WaitError",
     "WaitTimedOut",
     "WmlResponseError",
@@ -92,11 +113,12 @@ _lock = threading.Lock()
 def register_secret(value: str | None) -> None:
     """Make :func:`redact` mask `value` wherever it stands, for the life of the process.
 
-    Values shorter than four characters are not registered: masking them would mask ordinary words.
+    It is masked as a form, an address or JSON would carry it, too. Values shorter than four characters are
+    not registered: masking them would mask ordinary words.
     """
     if value and len(value) >= _MINIMUM_SECRET_LENGTH:
         with _lock:
-            _secrets.add(value)
+            _secrets.update((value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]))
 
 
 def forget_secrets() -> None:
@@ -133,8 +155,8 @@ class WmlflError(Exception):
     `code` is stable and documented; `exit_code` is what a command ends with.
     """
 
-    code: ClassVar[str] = "WMLFL000"
-    exit_code: ClassVar[int] = 1
+    code: str = "WMLFL000"
+    exit_code: int = 1
 
     def __init__(self, message: str, *, hint: str = "", resource: str = "") -> None:
         self.message = redact(" ".join(message.split()))
@@ -146,6 +168,10 @@ class WmlflError(Exception):
         head = f"{self.resource}: " if self.resource else ""
         tail = f" {self.hint}" if self.hint else ""
         return f"{head}{self.message}{self._answer()}{tail}"
+
+    def with_code(self) -> str:
+        """Return the text for a person: with the code, under which the documentation has a page."""
+        return f"{self} [{self.code}]"
 
     def _answer(self) -> str:
         """What the other side answered, for subclasses that know it; starts with a blank."""
@@ -178,6 +204,32 @@ class ContentError(WmlflError):
     exit_code = 4
 
 
+class LookupFailed(WmlflError):
+    """A name or a tag does not lead to one object."""
+
+    code = "WMLFL130"
+    exit_code = 6
+
+
+class NothingFound(LookupFailed):
+    """No object of the project or space has the name or the tag."""
+
+    code = "WMLFL131"
+
+
+class SeveralFound(LookupFailed):
+    """Several objects have the name or the tag; the text has their ids."""
+
+    code = "WMLFL132"
+
+
+class ImportRefused(WmlflError):
+    """An existing object cannot become part of a stack: it is in one already, or cannot be declared."""
+
+    code = "WMLFL140"
+    exit_code = 4
+
+
 class TransportError(WmlflError):
     """There is no usable HTTP answer."""
 
@@ -189,6 +241,12 @@ class ConnectionFailed(TransportError):
     """WML cannot be reached; nothing was changed there."""
 
     code = "WMLFL201"
+
+
+class CertificateRejected(ConnectionFailed):
+    """The certificate of the other side is not accepted; nothing was sent."""
+
+    code = "WMLFL205"
 
 
 class RequestTimedOut(TransportError):
@@ -232,14 +290,14 @@ class WmlResponseError(WmlflError):
         retry_after: float | None = None,
     ) -> None:
         self.status = status
-        self.wml_code = wml_code
+        self.wml_code = redact(wml_code)
         self.wml_message = redact(" ".join(wml_message.split()))
-        self.trace = trace
+        self.trace = redact(trace)
         self.retry_after = retry_after
         super().__init__(message, hint=hint, resource=resource)
 
     def _answer(self) -> str:
-        said = f"{self.wml_code}: {self.wml_message}" if self.wml_message else self.wml_code
+        said = ": ".join(part for part in (self.wml_code, self.wml_message) if part)
         parts = [part for part in (said, f"trace {self.trace}" if self.trace else "") if part]
         detail = f" ({'; '.join(parts)})" if parts else ""
         return f" WML answered {self.status}{detail}."
@@ -321,6 +379,12 @@ class TrainingFailed(WaitError):
     code = "WMLFL402"
 
 
+class Interrupted(WaitError):
+    """The deployment was cancelled while something was waited for."""
+
+    code = "WMLFL405"
+
+
 class MissingExtra(WmlflError):
     """An optional dependency is not installed; the text names the command that installs it."""
 
@@ -330,7 +394,7 @@ class MissingExtra(WmlflError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(
             f"{what} needs packages that are not installed.",
-            hint=f"Install them: pip install 'pulumi-wmlfl[{extra}]'",
+            hint=f"Install them with `pip install 'pulumi-wmlfl[{extra}]'`.",
         )
 
 
@@ -338,6 +402,39 @@ class EngineError(WmlflError):
     """The deployment engine cannot go on."""
 
     code = "WMLFL600"
+
+
+class StackNotFound(EngineError):
+    """No stack is selected, or the named one does not exist; the exit code is the Pulumi CLI's."""
+
+    code = "WMLFL601"
+    exit_code = 6
+
+
+class StackLocked(EngineError):
+    """Another run works on the stack."""
+
+    code = "WMLFL602"
+
+
+class DeploymentFailed(EngineError):
+    """A deployment ended without doing all it should; what failed was shown before."""
+
+    code = "WMLFL603"
+
+
+class ChangesFound(EngineError):
+    """Changes are to be made although none were expected; the exit code is the Pulumi CLI's."""
+
+    code = "WMLFL604"
+    exit_code = 7
+
+
+class DeploymentCancelled(EngineError):
+    """A person ended the deployment; the exit code is the Pulumi CLI's."""
+
+    code = "WMLFL605"
+    exit_code = 8
 
 
 class ServiceError(WmlflError):
@@ -359,3 +456,30 @@ class FusionError(WmlflError):
 
     code = "WMLFL810"
     exit_code = 12
+
+
+class PartyError(WmlflError):
+    """A party cannot take part in a training."""
+
+    code = "WMLFL820"
+    exit_code = 13
+
+
+class PartyRefused(PartyError):
+    """The aggregator does not admit the party; the text has its reason."""
+
+    code = "WMLFL821"
+
+
+class UserCodeError(PartyError):
+    """The party's own data handler or model failed; the text names its file and line."""
+
+    code = "WMLFL822"
+    exit_code = 14
+
+
+class AggregatorLost(PartyError):
+    """The connection to the aggregator broke and could not be made again in time."""
+
+    code = "WMLFL823"
+    exit_code = 5
