@@ -34,6 +34,10 @@ class Scope:
 class WmlApi(Protocol):
     """The operations of WML that the resources need."""
 
+    def within(self, seconds: float | None) -> AbstractContextManager[None]:
+        """Let no request in the block begin, or be repeated, after `seconds`; None sets no limit."""
+        ...
+
     def create(self, collection: Collection, body: JsonObject) -> WmlObject:
         """Create an object from WML's request body, scope included; never repeated blindly."""
         ...
@@ -74,6 +78,10 @@ class WmlApi(Protocol):
 
     def delete_content(self, model_id: str, scope: Scope, attachment_id: str) -> None:
         """Delete one attachment of the model."""
+        ...
+
+    def download_asset_file(self, path: str, scope: Scope) -> AbstractContextManager[Iterator[bytes]]:
+        """Open a file of a project or space, such as a training's result, as chunks of bytes."""
         ...
 
     def download_content(

@@ -26,7 +26,7 @@ from ..errors import (
 
 __all__ = ["Said", "error_for", "read_body"]
 
-_COLLECTION = re.compile(r"/ml/v4/(models|remote_training_systems|trainings)/?$")
+_COLLECTION = re.compile(r"/ml/v4/(remote_training_systems|trainings)/?$")
 _LONGEST = 400
 _BODY_LIMIT = 64 * 1024
 
@@ -78,7 +78,9 @@ def _read_json(data: Any) -> Said:
 
 
 def _short(value: object) -> str:
-    text = " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
+    text = str(value) if isinstance(value, str | int | float) else ""
+    # Nothing that moves the cursor or colours a terminal.
+    text = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
@@ -137,11 +139,22 @@ def _class_and_hint(status: int, said: Said, *, method: str, path: str) -> tuple
 
 def _not_found(said: Said, *, method: str, path: str) -> tuple[type[WmlResponseError], str]:
     if said.target in {"project_id", "space_id"}:
-        return NotFound, "Check wmlfl:projectId or wmlfl:spaceId, and that the user is a member there."
+        # Not `NotFound`: a lost membership must not make every object of the project look deleted.
+        return (
+            WmlResponseError,
+            "Check wmlfl:projectId or wmlfl:spaceId, and that the user is a member there. If it was deleted, "
+            "remove its resources from the state with `pulumi state delete`.",
+        )
     if method in {"GET", "POST"} and _COLLECTION.search(path):
         return (
             FederatedLearningUnavailable,
             "This deployment serves no federated learning: Cloud Pak for Data has removed it from 5.2 on, "
             "IBM Cloud too. Run the experiment on a local service: `wmlfl serve`.",
+        )
+    if said.is_html:
+        # The front door's page: the component behind it is not there, which says nothing of one object.
+        return (
+            FederatedLearningUnavailable,
+            "This is no answer of WML: it is not installed behind this address, or wmlfl:url is wrong.",
         )
     return NotFound, ""

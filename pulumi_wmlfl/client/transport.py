@@ -1,4 +1,4 @@
-"""HTTP for WML: sessions, deadlines, retries and TLS; nothing here knows what a model is.
+"""HTTP for WML: deadlines, retries and errors; nothing here knows what a model is.
 
 Retries are ours and not `urllib3.Retry`'s, because three rules need to see the answer: a create is never
 repeated when it may have been carried out, a 401 renews the token once, and a truncated body counts as a
@@ -7,47 +7,60 @@ lost answer. TLS is always verified; there is no switch.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import HTTPError
 
-from .._version import __version__
 from ..config import Settings
 from ..errors import (
     AnswerLost,
-    ConnectionFailed,
+    CertificateRejected,
     RequestTimedOut,
     TransportError,
     UnexpectedAnswer,
     WmlResponseError,
     redact,
 )
+from .deadlines import time_left
+from .failures import answer_lost, failure_of, retry_after
 from .problems import error_for
+from .sessions import Sessions, Upload
 
 __all__ = ["Authorization", "Call", "Transport"]
 
 _log = logging.getLogger("pulumi_wmlfl.client")
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 524})
+# What a gateway answers when it got no answer itself: behind it the request may have been carried out.
+_GATEWAY = frozenset({502, 504, 520, 524})
 _LONGEST_PAUSE = 60.0
 _FIRST_PAUSE = 0.5
-_POOL = 32
+_LONGEST_ANSWER = 64 << 20
+_LONGEST_REFUSAL = 64 << 10
+
+T = TypeVar("T")
+
+
+_TIME_IS_UP = "the time for this operation is up"
+_MORE_TIME = "Raise `timeouts` of the resource to try for longer."
 
 
 class Authorization(Protocol):
     """Gives the value of the `Authorization` header."""
 
-    def header(self, *, renew: bool = False) -> str:
-        """Return the value; with `renew` a new one, because the last was refused."""
+    def header(self) -> str:
+        """Return the value."""
+        ...
+
+    def discard(self, refused: str) -> bool:
+        """Forget a value that was refused; return whether there can be another."""
         ...
 
 
@@ -64,7 +77,6 @@ class Call:
     content_size: int = 0
     repeatable: bool = True
     form: Mapping[str, str] | None = None
-    headers: Mapping[str, str] | None = None
 
     @property
     def is_create(self) -> bool:
@@ -73,7 +85,7 @@ class Call:
 
 
 class Transport:
-    """Sends calls to one host. Safe for many threads: each has its own session."""
+    """Sends calls to one host. Safe for many threads."""
 
     def __init__(
         self,
@@ -82,115 +94,97 @@ class Transport:
         base_url: str = "",
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self.base_url = (base_url or settings.url).rstrip("/")
+        self._sessions = Sessions(settings, self.base_url)
         self._sleep = sleep
         self._uniform = uniform
-        self._local = threading.local()
+        self._clock = clock
 
-    def send(self, call: Call, *, authorization: Authorization | None = None) -> requests.Response:
-        """Send `call` and return the successful answer, its body unread.
+    def open(self, call: Call, *, authorization: Authorization | None = None) -> requests.Response:
+        """Send `call` and return the successful answer, its body unread; the caller closes it.
 
-        `authorization` gives the header's value; it is asked to renew it once, after a 401.
+        `authorization` gives the header's value; after a 401 it is asked for another one, once.
 
         Raises:
             TransportError: there is no usable answer.
             WmlResponseError: WML refused.
         """
+        return self._attempts(call, authorization, lambda response: response)
+
+    def send(self, call: Call, *, authorization: Authorization | None = None) -> None:
+        """Send `call` and make nothing of the successful answer's body; raises as `open`."""
+        self._attempts(call, authorization, self._skip)
+
+    def send_json(self, call: Call, *, authorization: Authorization | None = None) -> dict[str, Any]:
+        """Send `call` and return its answer, a JSON object; raises as `open`, an unreadable one is lost."""
+        return self._attempts(call, authorization, lambda response: self._object(call, response))
+
+    def _attempts(
+        self, call: Call, authorization: Authorization | None, read: Callable[[requests.Response], T]
+    ) -> T:
         renewed = False
         attempt = 0
         while True:
+            left = time_left()
+            if left is not None and left <= 0:
+                raise RequestTimedOut(f"Could not {call.doing}: {_TIME_IS_UP}.", hint=_MORE_TIME)
             header = authorization.header() if authorization else ""
+            error: WmlResponseError | TransportError
             try:
                 response = self._once(call, header)
                 if 200 <= response.status_code < 300:
-                    return response
-                error: WmlResponseError | TransportError = self._refusal(call, response)
+                    return read(response)
+                error = self._refusal(call, response)
             except TransportError as transport_error:
                 error = transport_error
-            if isinstance(error, WmlResponseError) and error.status == 401 and authorization and not renewed:
+            status = error.status if isinstance(error, WmlResponseError) else 0
+            if status == 401 and authorization and not renewed:
                 renewed = True
-                authorization.header(renew=True)
-                continue
+                if authorization.discard(header):
+                    continue
+            if call.is_create and status in _GATEWAY:
+                raise answer_lost(call.doing, f"a gateway answered {status}")
             attempt += 1
-            if attempt > self._settings.retries or not self._may_repeat(call, error):
+            if attempt > self._settings.retries or not _may_repeat(call, error):
                 raise error
             pause = self._pause(attempt, error)
+            left = time_left()
+            if left is not None and pause >= left:
+                error.hint = f"{error.hint} {_TIME_IS_UP.capitalize()}. {_MORE_TIME}".strip()
+                raise error
             _log.debug(
                 "%s %s failed (%s); again in %.1f s", call.method, call.path, type(error).__name__, pause
             )
             self._sleep(pause)
 
-    def send_json(self, call: Call, *, authorization: Authorization | None = None) -> dict[str, Any]:
-        """Send `call` and return its answer, a JSON object; an unreadable one counts as lost."""
-        attempt = 0
-        while True:
-            response = self.send(call, authorization=authorization)
-            try:
-                return self._object(call, response)
-            except TransportError as error:
-                attempt += 1
-                if call.is_create or attempt > self._settings.retries:
-                    raise
-                self._sleep(self._pause(attempt, error))
-
-    def _object(self, call: Call, response: requests.Response) -> dict[str, Any]:
-        try:
-            body = response.content
-            data = json.loads(body) if body else {}
-        except requests.RequestException as error:
-            raise self._lost(call, f"the answer broke off ({type(error).__name__})") from None
-        except (ValueError, RecursionError):
-            kind = "HTML" if b"<" in body[:200] else "no JSON"
-            raise self._lost(call, f"the answer to status {response.status_code} is {kind}") from None
-        finally:
-            response.close()
-        if not isinstance(data, dict):
-            raise self._lost(call, "the answer is JSON, but no object")
-        return data
-
-    def _lost(self, call: Call, why: str) -> TransportError:
-        if call.is_create:
-            return AnswerLost(
-                f"Could not {call.doing}: {why}, so it may have been carried out.",
-                hint="Run the same command again: what was made is found by its marker.",
-            )
-        return UnexpectedAnswer(
-            f"Could not {call.doing}: {why}.",
-            hint=f"Check that {self.base_url} is the address of WML and not of a proxy or sign-in page.",
-        )
-
     def _once(self, call: Call, authorization: str) -> requests.Response:
-        headers = {"Accept": "application/json", **(call.headers or {})}
-        if authorization:
-            headers["Authorization"] = authorization
+        headers = {"Accept": "application/json"}
         data: Any = None
         content: BinaryIO | None = None
         if call.open_content is not None:
             content = call.open_content()
             # An empty stream would be sent chunked, which WML's gateway refuses.
-            data = content if call.content_size else b""
-            headers.setdefault("Content-Type", "application/octet-stream")
-            headers["Content-Length"] = str(call.content_size)
+            data = Upload(content, call.content_size) if call.content_size else b""
+            headers["Content-Type"] = "application/octet-stream"
         elif call.body is not None:
             data = json.dumps(call.body).encode()
-            headers.setdefault("Content-Type", "application/json")
+            headers["Content-Type"] = "application/json"
         elif call.form is not None:
             data = dict(call.form)
-        started = time.monotonic()
+        began = self._clock()
         try:
-            response = self._session().request(
+            response = self._sessions.request(
                 call.method,
-                self.base_url + call.path,
-                params=dict(call.params or {}),
+                call.path,
+                params=call.params or {},
                 data=data,
                 headers=headers,
-                timeout=(min(30.0, self._settings.request_timeout), self._settings.request_timeout),
-                stream=True,
-                allow_redirects=False,
+                authorization=authorization,
             )
-        except requests.RequestException as error:
+        except OSError as error:
             raise self._failure(call, error) from None
         finally:
             if content is not None:
@@ -200,118 +194,89 @@ class Transport:
             call.method,
             redact(call.path),
             response.status_code,
-            (time.monotonic() - started) * 1000,
+            (self._clock() - began) * 1000,
         )
         return response
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = requests.Session()
-            # The environment may name proxies, but neither .netrc nor a bundle may replace ours.
-            session.trust_env = not self._settings.ca_file
-            session.verify = self._settings.ca_file or True
-            session.headers["User-Agent"] = f"pulumi-wmlfl/{__version__}"
-            adapter = HTTPAdapter(pool_connections=2, pool_maxsize=_POOL, max_retries=0)
-            session.mount("https://", adapter)
-            session.mount("http://", adapter)
-            self._local.session = session
-        return session
-
-    def _failure(self, call: Call, error: requests.RequestException) -> TransportError:
-        if isinstance(error, requests.exceptions.SSLError):
-            return ConnectionFailed(
-                f"Could not {call.doing}: the certificate of {self.base_url} is not trusted "
-                f"({_reason(error)}).",
-                hint="Name the file of its certificate authority in wmlfl:caFile or WMLFL_CA_FILE.",
-            )
-        if _nothing_sent(error):
-            return ConnectionFailed(
-                f"Could not {call.doing}: {self.base_url} cannot be reached ({_reason(error)}).",
-                hint="Check wmlfl:url, the network and whether the service runs.",
-            )
-        if call.is_create:
-            return self._lost(call, f"no answer came ({_reason(error)})")
-        if isinstance(error, requests.exceptions.Timeout):
-            return RequestTimedOut(
-                f"Could not {call.doing}: no answer within {self._settings.request_timeout:g} s.",
-                hint="Raise wmlfl:requestTimeout if this environment is slow.",
-            )
-        return ConnectionFailed(
-            f"Could not {call.doing}: the connection to {self.base_url} broke ({_reason(error)}).",
-            hint="Run the same command again.",
+    def _failure(self, call: Call, error: Exception) -> TransportError:
+        return failure_of(
+            error,
+            doing=call.doing,
+            base_url=self.base_url,
+            seconds=self._settings.request_timeout,
+            is_create=call.is_create,
         )
 
-    def _refusal(self, call: Call, response: requests.Response) -> WmlResponseError:
+    def _object(self, call: Call, response: requests.Response) -> dict[str, Any]:
         try:
-            body = response.raw.read(65536, decode_content=True) or b""
-        except Exception:  # noqa: BLE001 - a broken body must not hide the status
-            body = b""
+            body = self._read(response, _LONGEST_ANSWER)
+        except (HTTPError, OSError) as error:
+            raise self._failure(call, error) from None
+        try:
+            data = json.loads(body) if body else {}
+        except (ValueError, RecursionError):
+            if body.lstrip()[:1] in {b"{", b"["}:
+                raise self._failure(call, EOFError()) from None
+            kind = "a page of HTML" if b"<" in body[:200] else "no JSON"
+            raise self._unexpected(
+                call, f"the answer, with status {response.status_code}, is {kind}"
+            ) from None
+        if not isinstance(data, dict):
+            raise self._unexpected(call, "the answer is JSON, but no object")
+        return data
+
+    def _read(self, response: requests.Response, largest: int) -> bytes:
+        """Read a body to its end, so that the connection can be used again, within time and size."""
+        deadline = self._clock() + self._settings.request_timeout
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while part := response.raw.read1(1 << 16, decode_content=True):
+                parts.append(part)
+                size += len(part)
+                if size > largest:
+                    raise OSError(errno.EMSGSIZE, f"it is larger than {largest >> 10} KiB")
+                if self._clock() > deadline:
+                    raise TimeoutError
         finally:
             response.close()
+        return b"".join(parts)
+
+    def _unexpected(self, call: Call, why: str) -> TransportError:
+        if call.is_create:
+            return answer_lost(call.doing, why)
+        return UnexpectedAnswer(
+            f"Could not {call.doing}: {why}.",
+            hint=f"Check that {self.base_url} is the address of WML and not of a proxy or sign-in page.",
+        )
+
+    def _skip(self, response: requests.Response) -> bytes:
+        """Read a body that does not matter, so that it frees the connection."""
+        try:
+            return self._read(response, _LONGEST_REFUSAL)
+        except (HTTPError, OSError):
+            return b""
+
+    def _refusal(self, call: Call, response: requests.Response) -> WmlResponseError:
         return error_for(
             response.status_code,
-            body,
+            self._skip(response),
             doing=call.doing,
             method=call.method,
             path=call.path,
-            retry_after=_retry_after(response.headers.get("Retry-After")),
-            authentication_hint=self._authentication_hint(),
+            retry_after=retry_after(response.headers.get("Retry-After")),
+            authentication_hint=self._settings.credentials_hint(),
         )
-
-    def _authentication_hint(self) -> str:
-        key = "token" if self._settings.token else "apikey" if self._settings.apikey else "password"
-        environment = {"token": "WMLFL_TOKEN", "apikey": "WMLFL_APIKEY", "password": "WMLFL_PASSWORD"}[key]
-        return (
-            f"The {key} came from {self._settings.source(key)}. Refresh and destroy use the configuration "
-            f"recorded in the state: set {environment}, or add --run-program."
-        )
-
-    @staticmethod
-    def _may_repeat(call: Call, error: WmlResponseError | TransportError) -> bool:
-        if isinstance(error, AnswerLost):
-            return False
-        if isinstance(error, TransportError):
-            certificate = "certificate" in error.message
-            return not certificate
-        if error.status not in _RETRIED:
-            return False
-        return call.repeatable or error.status == 429
 
     def _pause(self, attempt: int, error: WmlResponseError | TransportError) -> float:
-        asked = getattr(error, "retry_after", None)
+        asked = error.retry_after if isinstance(error, WmlResponseError) else None
         if asked is not None:
-            return float(min(max(asked, 0.0), _LONGEST_PAUSE))
+            return min(asked, _LONGEST_PAUSE)
         highest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**attempt)
         return self._uniform(highest / 4, highest)
 
 
-def _nothing_sent(error: requests.RequestException) -> bool:
-    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError):
-        return True
-    reason = getattr(error.args[0], "reason", error.args[0]) if error.args else None
-    return isinstance(reason, NewConnectionError | ConnectTimeoutError)
-
-
-def _reason(error: requests.RequestException) -> str:
-    """Name the innermost cause without the request's address, which may carry a secret."""
-    cause: BaseException = error
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(reason, BaseException):
-        cause = reason
-    text = str(cause).rsplit(": ", 1)[-1].strip("()'\" ")
-    return redact(text[:160]) or type(cause).__name__
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Read a `Retry-After` header: seconds or an HTTP date (RFC 9110, 10.2.3)."""
-    if not value:
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError, OverflowError):
-        return None
+def _may_repeat(call: Call, error: WmlResponseError | TransportError) -> bool:
+    if isinstance(error, WmlResponseError):
+        return error.status in _RETRIED and (call.repeatable or error.status == 429)
+    return not isinstance(error, AnswerLost | CertificateRejected | UnexpectedAnswer)

@@ -6,11 +6,12 @@ create, query of everything else).
 
 from __future__ import annotations
 
-import functools
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, BinaryIO
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote
 
 import requests
 from pydantic import ValidationError
@@ -20,6 +21,8 @@ from ..errors import AnswerLost, ConnectionFailed, UnexpectedAnswer
 from ..schema.api import Attachment, WmlObject
 from .auth import TokenSource
 from .contract import Collection, JsonObject, Scope
+from .deadlines import within
+from .failures import reason_of
 from .transport import Call, Transport
 
 __all__ = ["WmlClient", "connect"]
@@ -37,11 +40,20 @@ class WmlClient:
     """Operations of one WML environment; safe for many threads, one token for all of them."""
 
     def __init__(
-        self, settings: Settings, *, transport: Transport | None = None, tokens: TokenSource | None = None
+        self,
+        settings: Settings,
+        *,
+        transport: Transport | None = None,
+        tokens: TokenSource | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.settings = settings
-        self._transport = transport or Transport(settings)
-        self._tokens = tokens or TokenSource(settings)
+        self._transport = transport or Transport(settings, sleep=sleep)
+        self._tokens = tokens or TokenSource(settings, sleep=sleep)
+
+    def within(self, seconds: float | None) -> AbstractContextManager[None]:
+        """Let no request in the block begin, or be repeated, after `seconds`; None sets no limit."""
+        return within(seconds)
 
     def create(self, collection: Collection, body: JsonObject) -> WmlObject:
         """Create an object from WML's request body, scope included; never repeated blindly.
@@ -69,16 +81,21 @@ class WmlClient:
         """List objects, page after page; `tag` keeps those that carry it."""
         start: str | None = None
         seen: set[str] = set()
+        noun = _NOUNS[collection]
         while True:
             params = {**self._query(scope), "limit": str(_PAGE)}
             if tag is not None:
                 params["tag.value"] = tag
             if start is not None:
                 params["start"] = start
-            noun = _NOUNS[collection]
             page = self._send_json(Call("GET", f"/ml/v4/{collection}", f"list the {noun}s", params=params))
             resources = page.get("resources")
-            for item in resources if isinstance(resources, list) else []:
+            if not isinstance(resources, list):
+                # An empty list would say that there is nothing, and make what is there twice.
+                raise UnexpectedAnswer(
+                    f"Could not list the {noun}s: the answer is no list.", hint="Check wmlfl:url."
+                )
+            for item in resources:
                 found = _parse(item, f"list the {noun}s")
                 # Not every deployment honours the filter.
                 if tag is None or tag in _tags(found):
@@ -105,7 +122,7 @@ class WmlClient:
             call = Call(
                 call.method, call.path, call.doing, params={**(call.params or {}), "hard_delete": "true"}
             )
-        self._transport.send(call, authorization=self._tokens).close()
+        self._transport.send(call, authorization=self._tokens)
 
     def upload_content(
         self,
@@ -119,7 +136,7 @@ class WmlClient:
         """Upload `size` bytes as the model's content, streamed; `open_content` is called for each try."""
         call = Call(
             "PUT",
-            f"/ml/v4/models/{model_id}/content",
+            f"/ml/v4/models/{quote(model_id, safe='')}/content",
             f"upload the content of the model {model_id}",
             params={**self._query(scope), "content_format": content_format},
             open_content=open_content,
@@ -136,9 +153,9 @@ class WmlClient:
 
     def delete_content(self, model_id: str, scope: Scope, attachment_id: str) -> None:
         """Delete one attachment of the model."""
-        suffix = f"/content/{attachment_id}"
+        suffix = f"/content/{quote(attachment_id, safe='')}"
         call = self._call("DELETE", "models", model_id, scope, "delete content of", suffix=suffix)
-        self._transport.send(call, authorization=self._tokens).close()
+        self._transport.send(call, authorization=self._tokens)
 
     @contextmanager
     def download_content(
@@ -147,11 +164,29 @@ class WmlClient:
         """Open the model's content as an iterator over chunks of at most 1 MiB."""
         call = Call(
             "GET",
-            f"/ml/v4/models/{model_id}/download",
+            f"/ml/v4/models/{quote(model_id, safe='')}/download",
             f"download the content of the model {model_id}",
             params={**self._query(scope), "content_format": content_format},
         )
-        response = self._transport.send(call, authorization=self._tokens)
+        response = self._transport.open(call, authorization=self._tokens)
+        try:
+            yield _chunks(response, call.doing)
+        finally:
+            response.close()
+
+    @contextmanager
+    def download_asset_file(self, path: str, scope: Scope) -> Iterator[Iterator[bytes]]:
+        """Open a file of a project or space, such as a training's result, as chunks of at most 1 MiB.
+
+        `path` may begin with the folder of the project's assets, as a training's `assets_path` does.
+        """
+        call = Call(
+            "GET",
+            f"/v2/asset_files/{quote(path.removeprefix('/'))}",
+            f"download the file {path}",
+            params=self._query(scope),
+        )
+        response = self._transport.open(call, authorization=self._tokens)
         try:
             yield _chunks(response, call.doing)
         finally:
@@ -173,7 +208,7 @@ class WmlClient:
     ) -> Call:
         return Call(
             method,
-            f"/ml/v4/{collection}/{object_id}{suffix}",
+            f"/ml/v4/{collection}/{quote(object_id, safe='')}{suffix}",
             f"{verb} the {_NOUNS[collection]} {object_id}",
             params=self._query(scope),
             body=body,
@@ -213,7 +248,8 @@ def _attachment(data: Any, doing: str) -> Attachment:
 
 def _tags(found: WmlObject) -> set[str]:
     """Tags of an object; trainings of some releases repeat them in the entity, or give objects."""
-    listed = [*(found.metadata.tags or []), *(found.entity.get("tags") or [])]
+    more = found.entity.get("tags")
+    listed = [*(found.metadata.tags or []), *(more if isinstance(more, list) else [])]
     return {str(tag.get("value")) if isinstance(tag, dict) else str(tag) for tag in listed}
 
 
@@ -223,7 +259,7 @@ def _next_start(page: dict[str, Any]) -> str | None:
     href = following.get("href") if isinstance(following, dict) else None
     if not isinstance(href, str):
         return None
-    values = parse_qs(urlsplit(href.replace("//", "/", 1)).query).get("start")
+    values = parse_qs(href.partition("?")[2]).get("start")
     return values[-1] if values else None
 
 
@@ -232,12 +268,21 @@ def _chunks(response: requests.Response, doing: str) -> Iterator[bytes]:
         yield from response.iter_content(_CHUNK)
     except requests.RequestException as error:
         raise ConnectionFailed(
-            f"Could not {doing}: the connection broke ({type(error).__name__}).",
+            f"Could not {doing}: the connection broke ({reason_of(error)}).",
             hint="Run the command again.",
         ) from None
 
 
-@functools.lru_cache(maxsize=32)
-def connect(settings: Settings) -> WmlClient:
-    """Return the client of an environment; equal settings share one client and so one token and pool."""
-    return WmlClient(settings)
+_clients: dict[Settings, WmlClient] = {}
+_clients_lock = threading.Lock()
+
+
+def connect(settings: Settings, *, sleep: Callable[[float], None] = time.sleep) -> WmlClient:
+    """Return the client of an environment; equal settings share one client and so one token and pool.
+
+    `sleep` pauses between the tries of a request.
+    """
+    with _clients_lock:
+        if settings not in _clients:
+            _clients[settings] = WmlClient(settings, sleep=sleep)
+        return _clients[settings]
