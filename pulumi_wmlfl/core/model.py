@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
 
 from ..client.contract import Scope
-from ..errors import ContentError, NotFound, Problem, WmlflError
-from ..schema.policy import Change, Field
+from ..errors import ContentError, NotFound, Problem, WaitTimedOut, WmlflError
+from ..schema.api import Attachment, WmlObject
+from ..schema.policy import Change
 from .archive import open_content
-from .base import CheckResult, Created, Json, Manager, Progress
+from .base import Manager
+from .diff import differs
+from .patch import patch_for
+from .results import CheckResult, Created, Json, Progress, Undone
+from .trained import trained_content
 
 __all__ = ["ModelManager"]
+
+_IMPORT_SECONDS = 1800.0
+_LONGEST_POLL = 5.0
+_CONTENT = ("content_sha256", "content_bytes", "content_attachment_id")
 
 
 class ModelManager(Manager):
@@ -21,80 +30,146 @@ class ModelManager(Manager):
 
     def check(self, news: Json) -> CheckResult:
         """As every check, and the content's hash becomes an input, so that a preview shows its change."""
-        checked = super().check({key: value for key, value in news.items() if key != "content_sha256"})
+        checked = super().check({key: value for key, value in news.items() if key not in _CONTENT})
         path = checked.inputs.get("content")
-        if not isinstance(path, str):
+        if not isinstance(path, str) or not path:
             return checked
         try:
             with open_content(path) as content:
-                return CheckResult({**checked.inputs, "content_sha256": content.sha256}, checked.problems)
+                inputs = {**checked.inputs, "content_sha256": content.sha256}
+                return CheckResult(inputs, checked.problems, checked.warnings)
         except ContentError as error:
-            return CheckResult(checked.inputs, (*checked.problems, Problem("content", str(error))))
+            problem = Problem("content", str(error))
+            return CheckResult(checked.inputs, (*checked.problems, problem), checked.warnings)
 
-    def differs(self, spec: Field, old: Any, new: Any) -> bool:
-        """As always; a software specification is the same if what was declared of it is."""
-        if spec.name == "content_format":
-            return (old or "native") != (new or "native")
-        return super().differs(spec, old, new)
+    def body(self, inputs: Json) -> Json:
+        """As every resource's; for the model of a training with the place of its content."""
+        body = super().body(inputs)
+        training_id = body.pop("content_from_training", None)
+        if training_id:
+            body["content_location"] = trained_content(self.api, str(training_id), self.scope(inputs))
+        return body
 
-    def create(self, inputs: Json, progress: Progress) -> Created:
-        """Create the model and upload its content; if that fails, delete the model and say so."""
+    def complete(self, found: WmlObject, inputs: Json, progress: Progress) -> Created:
+        """Upload the content, or wait for WML to fetch it; if that fails, delete the model and say so."""
         scope = self.scope(inputs)
-        found = self.api.create("models", self.body(inputs))
-        sent: Json = {}
+        if inputs.get("content_from_training"):
+            try:
+                return super().complete(self._imported(found, scope, inputs, progress), inputs, progress)
+            except WmlflError as error:
+                raise self._undone(found.id, scope, error) from None
+        if not inputs.get("content"):
+            return super().complete(found, inputs, progress)
         try:
-            sent = self._upload(found.id, scope, inputs, progress)
-            found = self.api.get("models", found.id, scope)
-        except BaseException as error:
-            self._undo(found.id, scope, error)
-            raise
+            sent = self.soon(lambda: self._upload(found.id, scope, inputs, progress))
+            # The upload advances `modified_at`.
+            found = self.get_new(found.id, scope)
+        except WmlflError as error:
+            raise self._undone(found.id, scope, error) from None
         return Created(found.id, {**self.outputs(inputs, found), **sent})
 
     def read(self, object_id: str, outputs: Json) -> tuple[Json, Json] | None:
-        """As every read; the content's hash and size are those of the last upload."""
+        """As every read; WML names no checksum, so content that is not our upload is fetched and hashed."""
         found = super().read(object_id, outputs)
         if found is None:
             return None
-        kept = {key: outputs[key] for key in ("content_bytes",) if key in outputs}
-        return found[0], {**found[1], **kept}
+        inputs, made = ({k: v for k, v in values.items() if k not in _CONTENT} for values in found)
+        if not outputs.get("content_sha256"):
+            return inputs, made
+        content = self._content(object_id, self.scope(outputs), outputs)
+        if "content_sha256" in content:
+            inputs["content_sha256"] = content["content_sha256"]
+        return inputs, {**made, **content}
 
     def update(self, object_id: str, olds: Json, news: Json, progress: Progress) -> Json:
         """Patch what differs and upload the content again if its hash changed."""
         scope = self.scope(news)
-        operations = self.patch(olds, news)
-        if operations:
-            self.api.patch("models", object_id, scope, operations)
-        sent = {key: olds[key] for key in ("content_bytes",) if key in olds}
+        sent = {key: olds[key] for key in _CONTENT[1:] if key in olds}
+        found = self.patched(object_id, olds, news) if patch_for(self.fields, olds, news) else None
         changed = [f for f in self.fields if f.change is Change.CONTENT]
-        if any(self.differs(f, olds.get(f.name), news.get(f.name)) for f in changed):
-            sent = self._upload(object_id, scope, news, progress)
-        return {**self.outputs(news, self.api.get("models", object_id, scope)), **sent}
+        if any(differs(f, olds.get(f.name), news.get(f.name)) for f in changed):
+            sent = self._replace_content(object_id, scope, news, progress)
+            found = None
+        return {**self.outputs(news, found or self.api.get("models", object_id, scope)), **sent}
+
+    def _imported(self, found: WmlObject, scope: Scope, inputs: Json, progress: Progress) -> WmlObject:
+        """Wait until WML has fetched the content. Source: `content_import_state` of the v4 API."""
+        deadline = self._clock() + self.seconds(inputs, "create", _IMPORT_SECONDS)
+        pause = 0.1
+        while (state := found.entity.get("content_import_state") or "completed") != "completed":
+            if state == "failed":
+                told = (found.system or {}).get("warnings") or []
+                said = "; ".join(str(entry.get("message")) for entry in told if isinstance(entry, dict))
+                raise ContentError(f"WML could not fetch the content of the model {found.id}. {said}")
+            if self._clock() > deadline:
+                raise WaitTimedOut(f"WML has not fetched the content of the model {found.id} in time.")
+            progress("WML fetches the content")
+            self._sleep(pause)
+            pause = min(_LONGEST_POLL, pause * 1.5)
+            found = self.get_new(found.id, scope)
+        return found
+
+    def _replace_content(self, model_id: str, scope: Scope, news: Json, progress: Progress) -> Json:
+        """Upload the declared content, then remove every other: whether WML replaces it is not documented."""
+        before = self.api.list_content(model_id, scope)
+        sent = self._upload(model_id, scope, news, progress) if news.get("content") else {}
+        for attachment in before:
+            if attachment.attachment_id != sent.get("content_attachment_id"):
+                try:
+                    self.api.delete_content(model_id, scope, attachment.attachment_id)
+                except NotFound:
+                    continue
+        return sent
 
     def _upload(self, model_id: str, scope: Scope, inputs: Json, progress: Progress) -> Json:
-        path = inputs.get("content")
-        if not path:
-            return {}
         content_format = str(inputs.get("content_format") or "native")
-        with open_content(str(path)) as content:
+        with open_content(str(inputs["content"])) as content:
             progress(f"uploading {content.size:,} bytes")
             sent = self.api.upload_content(
                 model_id, scope, content.open, size=content.size, content_format=content_format
             )
-            size = content.size
-        # Whether a second upload replaces the first is not documented: make sure that one is left.
-        for attachment in self.api.list_content(model_id, scope):
-            stale = attachment.attachment_id != sent.attachment_id
-            if stale and attachment.content_format == content_format:
-                self.api.delete_content(model_id, scope, attachment.attachment_id)
-        return {"content_bytes": size}
+            progress(f"uploaded {content.size:,} bytes")
+            return {
+                "content_sha256": content.sha256,
+                "content_bytes": content.size,
+                "content_attachment_id": sent.attachment_id,
+            }
 
-    def _undo(self, model_id: str, scope: Scope, error: BaseException) -> None:
+    def _content(self, model_id: str, scope: Scope, outputs: Json) -> Json:
+        """Return hash, size and id of the content that WML has; what we uploaded is not fetched again."""
+        content_format = str(outputs.get("content_format") or "native")
+        found = [a for a in self._attachments(model_id, scope) if a.content_format in (None, content_format)]
+        if not found:
+            return {}
+        ours = outputs.get("content_attachment_id")
+        if [attachment.attachment_id for attachment in found] == [ours]:
+            return {key: outputs[key] for key in _CONTENT if key in outputs}
+        digest, size = hashlib.sha256(), 0
+        with self.api.download_content(model_id, scope, content_format=content_format) as chunks:
+            for chunk in chunks:
+                digest.update(chunk)
+                size += len(chunk)
+        return {
+            "content_sha256": digest.hexdigest(),
+            "content_bytes": size,
+            "content_attachment_id": found[-1].attachment_id,
+        }
+
+    def _attachments(self, model_id: str, scope: Scope) -> list[Attachment]:
         try:
-            self.api.delete("models", model_id, scope)
-            left = "The model was removed again."
+            return list(self.api.list_content(model_id, scope))
         except NotFound:
-            left = "The model was removed again."
+            return []
+
+    def _undone(self, model_id: str, scope: Scope, error: WmlflError) -> WmlflError:
+        try:
+            with self.api.within(None):
+                self.api.delete("models", model_id, scope)
+        except NotFound:
+            pass
         except WmlflError as undo:
-            left = f"The model {model_id} is left behind: {undo}"
-        if isinstance(error, WmlflError):
-            error.hint = f"{error.hint} {left}".strip()
+            error.hint = (
+                f"{error.hint} The model {model_id} is left behind, the next `up` goes on with it: {undo}"
+            )
+            return error
+        return Undone(error, "The model was removed again.")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .base import Created, Json, Manager, Progress
+from ..schema.api import WmlObject
+from .base import Manager
+from .party_names import remember
+from .results import Json, Progress
 
 __all__ = ["RemoteTrainingSystemManager"]
 
@@ -13,17 +16,11 @@ class RemoteTrainingSystemManager(Manager):
     collection = "remote_training_systems"
     noun = "remote training system"
 
-    def create(self, inputs: Json, progress: Progress) -> Created:  # noqa: ARG002
-        """Register the party."""
-        found = self.api.create(self.collection, self.body(inputs))
-        return Created(found.id, self.outputs(inputs, found))
-
     def update(self, object_id: str, olds: Json, news: Json, progress: Progress) -> Json:  # noqa: ARG002
         """Patch exactly what differs."""
-        scope = self.scope(news)
-        operations = self.patch(olds, news)
-        if operations:
-            found = self.api.patch(self.collection, object_id, scope, operations)
-        else:
-            found = self.api.get(self.collection, object_id, scope)
-        return self.outputs(news, found)
+        return self.outputs(news, self.patched(object_id, olds, news))
+
+    def outputs(self, inputs: Json, found: WmlObject) -> Json:
+        """As every resource's; the name is kept for the trainings of this deployment."""
+        remember(found)
+        return super().outputs(inputs, found)
