@@ -6,6 +6,7 @@ state too, and a list that is read back has no secret mark of its own.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from pulumi.runtime import rpc
 
 from ..schema.policy import FIELDS
 
-__all__ = ["hide_inputs", "hide_outputs"]
+__all__ = ["hide_in_state", "hide_inputs", "hide_outputs", "secret_in_state"]
 
 
 def hide_inputs(collection: str, properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,6 +26,17 @@ def hide_inputs(collection: str, properties: Mapping[str, Any]) -> dict[str, Any
 def hide_outputs(collection: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     """Wrap every `connection` in a secret property, in the form that a provider may return."""
     return _hidden(collection, properties, rpc.wrap_rpc_secret)
+
+
+def hide_in_state(collection: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Mark every `connection` in a secret property, in the form in which a state is imported."""
+    return _hidden(collection, properties, secret_in_state)
+
+
+def secret_in_state(value: Any) -> dict[str, str]:
+    """Return a secret as a state may be given it; whoever imports the state encrypts it."""
+    signature, secret = rpc._special_sig_key, rpc._special_secret_sig
+    return {signature: secret, "plaintext": json.dumps(value, separators=(",", ":"), ensure_ascii=False)}
 
 
 def _hidden(collection: str, properties: Mapping[str, Any], hide: Callable[[Any], Any]) -> dict[str, Any]:

@@ -1,15 +1,16 @@
-"""`RemoteTrainingSystem`: the identity under which one party joins a training of WML as a Pulumi resource."""
+"""`RemoteTrainingSystem`: the identity under which one party joins, as a Pulumi resource."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import pulumi
 from pulumi.dynamic import Resource
 
 from ._adapter import WmlProvider
-from ._arguments import collect
+from ._arguments import properties_of, properties_to_read, with_known_id
+from .args import RemoteTrainingSystemArgs, RemoteTrainingSystemInputs
 
 __all__ = ["RemoteTrainingSystem", "RemoteTrainingSystemArgs", "RemoteTrainingSystemProvider"]
 
@@ -20,15 +21,11 @@ class RemoteTrainingSystemProvider(WmlProvider):
     _kind = "remote_training_systems"
 
 
-class RemoteTrainingSystemArgs:
-    """Inputs of a RemoteTrainingSystem as a class: every keyword of `RemoteTrainingSystem`."""
-
-    def __init__(self, **values: Any) -> None:
-        self.values = values
-
-
 class RemoteTrainingSystem(Resource, module="wmlfl", name="RemoteTrainingSystem"):
-    """A party's identity: WML's `POST /ml/v4/remote_training_systems`, key for key."""
+    """A party's registration: WML's `POST /ml/v4/remote_training_systems`, key for key.
+
+    Keywords are those of :class:`.args.RemoteTrainingSystemInputs`.
+    """
 
     created_at: pulumi.Output[str]
     modified_at: pulumi.Output[str]
@@ -40,30 +37,19 @@ class RemoteTrainingSystem(Resource, module="wmlfl", name="RemoteTrainingSystem"
         resource_name: str,
         args: RemoteTrainingSystemArgs | Mapping[str, Any] | None = None,
         opts: pulumi.ResourceOptions | None = None,
-        *,
-        name: pulumi.Input[str] | None = None,
-        allowed_identities: pulumi.Input[Sequence[Mapping[str, Any]]] | None = None,
-        organization: pulumi.Input[Mapping[str, Any]] | None = None,
-        remote_admin: pulumi.Input[Mapping[str, Any]] | None = None,
-        description: pulumi.Input[str] | None = None,
-        tags: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
-        custom: pulumi.Input[Mapping[str, Any]] | None = None,
-        **more: Any,
+        **inputs: Unpack[RemoteTrainingSystemInputs],
     ) -> None:
-        given = {
-            "name": name,
-            "allowed_identities": allowed_identities,
-            "organization": organization,
-            "remote_admin": remote_admin,
-            "description": description,
-            "tags": tags,
-            "custom": custom,
-            **more,
-        }
-        props = collect(resource_name, args, given, ("created_at", "modified_at", "owner", "href"))
-        super().__init__(RemoteTrainingSystemProvider(), resource_name, props, opts)
+        properties = properties_of("remote_training_systems", resource_name, args, inputs, opts)
+        super().__init__(RemoteTrainingSystemProvider(), resource_name, properties, opts)
 
     @staticmethod
-    def get(resource_name: str, id: pulumi.Input[str], **scope: str) -> RemoteTrainingSystem:  # noqa: A002
+    def get(
+        resource_name: str,
+        id: pulumi.Input[str],  # noqa: A002 - Pulumi's name
+        opts: pulumi.ResourceOptions | None = None,
+        **scope: str,
+    ) -> RemoteTrainingSystem:
         """Read an existing remote training system; `project_id` or `space_id` may name another scope."""
-        return RemoteTrainingSystem(resource_name, scope, pulumi.ResourceOptions(id=id))
+        merged = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
+        properties = properties_to_read("remote_training_systems", scope)
+        return with_known_id(RemoteTrainingSystem(resource_name, properties, merged), id)

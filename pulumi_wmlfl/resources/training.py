@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import pulumi
 from pulumi.dynamic import Resource
 
 from ._adapter import WmlProvider
-from ._arguments import collect
-from ._secrets import hide_inputs
+from ._arguments import properties_of, properties_to_read, with_known_id
+from .args import TrainingArgs, TrainingInputs
 
 __all__ = ["Training", "TrainingArgs", "TrainingProvider"]
 
@@ -21,22 +21,17 @@ class TrainingProvider(WmlProvider):
     _kind = "trainings"
 
 
-class TrainingArgs:
-    """Inputs of a Training as a class: every keyword of `Training`."""
-
-    def __init__(self, **values: Any) -> None:
-        self.values = values
-
-
 class Training(Resource, module="wmlfl", name="Training"):
     """A training: WML's `POST /ml/v4/trainings`, key for key, and what to wait for.
 
     `wait_for` is `accepting_parties` (default), `none` or `completed`; a change in `triggers` starts a new
-    run; `on_delete` is `delete` (default) or `cancel`, which keeps the record in WML.
+    run; `on_delete` is `delete` (default) or `cancel`, which keeps the record in WML. Keywords are those of
+    :class:`.args.TrainingInputs`.
     """
 
     created_at: pulumi.Output[str]
     modified_at: pulumi.Output[str]
+    owner: pulumi.Output[str]
     href: pulumi.Output[str]
     state: pulumi.Output[str]
     message: pulumi.Output[str]
@@ -48,35 +43,23 @@ class Training(Resource, module="wmlfl", name="Training"):
         resource_name: str,
         args: TrainingArgs | Mapping[str, Any] | None = None,
         opts: pulumi.ResourceOptions | None = None,
-        *,
-        name: pulumi.Input[str] | None = None,
-        federated_learning: pulumi.Input[Mapping[str, Any]] | None = None,
-        results_reference: pulumi.Input[Mapping[str, Any]] | None = None,
-        training_data_references: pulumi.Input[Sequence[Mapping[str, Any]]] | None = None,
-        description: pulumi.Input[str] | None = None,
-        tags: pulumi.Input[Sequence[Any]] | None = None,
-        wait_for: pulumi.Input[str] | None = None,
-        triggers: pulumi.Input[Mapping[str, Any]] | None = None,
-        on_delete: pulumi.Input[str] | None = None,
-        **more: Any,
+        **inputs: Unpack[TrainingInputs],
     ) -> None:
-        given = {
-            "name": name,
-            "federated_learning": federated_learning,
-            "results_reference": results_reference,
-            "training_data_references": training_data_references,
-            "description": description,
-            "tags": tags,
-            "wait_for": wait_for,
-            "triggers": triggers,
-            "on_delete": on_delete,
-            **more,
-        }
-        computed = ("created_at", "modified_at", "href", "state", "message", "results_location")
-        props = collect(resource_name, args, given, (*computed, "party_variables"))
-        super().__init__(TrainingProvider(), resource_name, hide_inputs("trainings", props), opts)
+        super().__init__(
+            TrainingProvider(),
+            resource_name,
+            properties_of("trainings", resource_name, args, inputs, opts),
+            opts,
+        )
 
     @staticmethod
-    def get(resource_name: str, id: pulumi.Input[str], **scope: str) -> Training:  # noqa: A002
+    def get(
+        resource_name: str,
+        id: pulumi.Input[str],  # noqa: A002 - Pulumi's name
+        opts: pulumi.ResourceOptions | None = None,
+        **scope: str,
+    ) -> Training:
         """Read an existing training; `project_id` or `space_id` may name another scope."""
-        return Training(resource_name, scope, pulumi.ResourceOptions(id=id))
+        merged = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
+        properties = properties_to_read("trainings", scope)
+        return with_known_id(Training(resource_name, properties, merged), id)

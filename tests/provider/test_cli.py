@@ -47,7 +47,7 @@ class Stack:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE": "test",
+            "PULUMI_CONFIG_PASSPHRASE": "passphrase-of-the-tests",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "WMLFL_READY_FILE": str(service.ready_file),
         }
@@ -143,6 +143,62 @@ def test_a_wrong_key_is_one_clear_line_without_the_key(stack):
     assert 'wml.py", line' not in said
 
 
+TYPED = """
+import pulumi, json, os
+from pulumi_wmlfl import *
+v = json.loads(os.environ["VARIANT"])
+m = Model("m", ModelArgs(type="tensorflow_2.12", software_spec=SoftwareSpecArgs(name="runtime-23.1-py3.10"),
+                         content=pulumi.FileArchive("model"), custom={"a": v.get("a", 1)}))
+r = RemoteTrainingSystem("r", allowed_identities=[AllowedIdentityArgs(id="IBMid-local")],
+                         organization=pulumi.Output.from_input(OrganizationArgs(name="IBM")))
+remote = RemoteTrainingArgs(remote_training_systems=[PartyArgs(id=r.id)], quorum=v.get("quorum", 1.0))
+t = Training("t", federated_learning=FederatedLearningArgs(
+                 model=FederatedModelArgs(type="tensorflow", spec={"id": m.id}), fusion_type="iter_avg",
+                 rounds=v.get("rounds", 3), remote_training=remote, more={"optimizer": {"name": "SGD"}}),
+             results_reference=ResultsReferenceArgs(type="container", location={"path": "."}),
+             timeouts=TimeoutsArgs(create=v.get("seconds", 30)), triggers=v.get("triggers"))
+pulumi.export("training", t.id)
+pulumi.export("name", Model.get("found", m.id).name if v.get("name") else None)
+"""
+
+
+@pytest.fixture
+def typed(stack):
+    (stack.folder / "__main__.py").write_text(TYPED)
+    return stack
+
+
+def test_the_preview_names_what_changes_and_facts_warn_once(typed):
+    typed.up()
+    typed("preview", "--expect-no-changes")
+    said = typed("preview", "--diff", variant={"a": 2, "rounds": 5, "quorum": 0.5})
+    assert "~ a: 1 => 2" in said
+    assert "~ rounds         : 3 => 5" in said
+    assert "+-pulumi-python:dynamic/wmlfl:Training: (replace)" in said
+    assert said.count("warning: federated_learning.remote_training.quorum: 0.5 of 1 parties") == 1
+
+
+def test_a_wait_that_was_too_short_goes_on_with_the_next_up(typed, service):
+    service.control.change(pending_seconds=600)
+    said = typed.up(variant={"seconds": 0.5}, code=1)
+    assert "is still pending" in said
+    assert 'training.py", line' not in said
+    client = service.client()
+    waiting = next(iter(client.list("trainings", service.scope)))
+    assert waiting.id in said
+    service.control.move(waiting.id, "accepting_parties")
+    typed.up(variant={"seconds": 0.5})
+    assert typed.outputs()["training"] == waiting.id
+    typed("preview", "--expect-no-changes", variant={"seconds": 0.5})
+    assert len(list(client.list("trainings", service.scope))) == 1
+
+
+def test_an_existing_object_is_read(typed):
+    typed.up()
+    typed.up(variant={"name": True})
+    assert typed.outputs()["name"] == "m"
+
+
 LEAKY = """
 import pulumi
 from pulumi_wmlfl import Model, RemoteTrainingSystem, Training
@@ -153,8 +209,9 @@ def data(n):
 m = Model("m", type="x_1", software_spec={"name": "runtime-23.1-py3.10"},
           training_data_references=[data(1)], test_data_references=pulumi.Output.from_input([data(2)]))
 r = RemoteTrainingSystem("r", allowed_identities=[{"id": "IBMid-local", "type": "user"}])
-Training("t", federated_learning={"model": {"spec": {"id": m.id}, "type": "x"}, "fusion_type": "iter_avg",
-         "rounds": 3, "remote_training": {"remote_training_systems": [{"id": r.id}]}},
+Training("t", federated_learning={"model": {"spec": {"id": m.id}, "type": "tensorflow"},
+         "fusion_type": "iter_avg", "rounds": 3,
+         "remote_training": {"remote_training_systems": [{"id": r.id}]}},
          training_data_references=[data(3)], test_data_references=[pulumi.Output.from_input(data(4))],
          results_reference=pulumi.Output.from_input(data(5)))
 """
