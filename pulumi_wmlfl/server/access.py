@@ -31,6 +31,7 @@ from .tls import is_loopback
 __all__ = ["Access", "KeyInfo", "Role", "split_basic"]
 
 _ISSUER = "https://iam.cloud.ibm.com/identity"
+_PARTY_ISSUER = "aggregator"
 _WRITERS = frozenset({"admin", "editor"})
 _NO_TOKEN = "Failed to authenticate the request: there is no token."  # noqa: S105
 _BAD_TOKEN = "Failed to authenticate the request: the token is invalid."  # noqa: S105
@@ -174,6 +175,10 @@ class Access:
         if write and role not in _WRITERS:
             raise Refusal(403, "authorization_rejected", f"The role {role} may not change anything here.")
 
+    def may_write(self, principal: Principal, scope: Scope) -> bool:
+        """Say whether a member's role allows changes."""
+        return self.role(principal, scope) in _WRITERS
+
     def may_use_rts(self, principal: Principal, rts: Record, *, client_ip: str | None = None) -> bool:
         """Say whether a remote training system's `allowed_identities` admit this user from this address.
 
@@ -203,6 +208,10 @@ class Access:
         if found is None:
             _audit.warning("sign-in refused for a client at %s", client)
         return found
+
+    def user_with_key(self, user_id: str, key_id: str) -> Principal | None:
+        """Return a user as long as this key of theirs exists."""
+        return self._user("u.id = ? AND k.id = ?", (user_id, key_id))
 
     def _user(self, condition: str, values: tuple[str, ...]) -> Principal | None:
         rows = self._database.query(
@@ -272,7 +281,33 @@ class Access:
             return None
         if float(claims["exp"]) <= self._clock():
             raise Refusal(401, "authentication_token_expired", _OLD_TOKEN)
-        return self._user("u.id = ? AND k.id = ?", (str(claims["iam_id"]), str(claims["key"])))
+        return self.user_with_key(str(claims["iam_id"]), str(claims["key"]))
+
+    # parties
+
+    def party_key(self, principal: Principal, training_id: str, rts_id: str) -> str:
+        """Return what a party signs in with when it reconnects to this training; good for nothing else.
+
+        It does not expire, since a training may last longer than a token; it ends with the user's key.
+        """
+        claims = {
+            "iss": _PARTY_ISSUER,
+            "iam_id": principal.id,
+            "key": principal.key_id,
+            "training": training_id,
+            "rts": rts_id,
+        }
+        return jwt.encode(claims, self._signing_key, algorithm="HS256")
+
+    def user_of_party_key(self, key: str, training_id: str, rts_id: str) -> Principal | None:
+        """Return the user of a key that :meth:`party_key` made for this training and party."""
+        try:
+            claims = jwt.decode(key, self._signing_key, algorithms=["HS256"], issuer=_PARTY_ISSUER)
+        except (jwt.PyJWTError, ValueError):
+            return None
+        if (claims.get("training"), claims.get("rts")) != (training_id, rts_id):
+            return None
+        return self.user_with_key(str(claims["iam_id"]), str(claims["key"]))
 
 
 def split_basic(value: str) -> tuple[str, str]:

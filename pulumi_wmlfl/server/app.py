@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp
 
 from . import (
@@ -19,6 +20,7 @@ from . import (
     routes_models,
     routes_platform,
     routes_remote_training_systems,
+    routes_results,
     routes_trainings,
 )
 from .access import Access
@@ -29,6 +31,7 @@ from .jobs import TrainingJobs
 from .openapi import describe
 from .problems import wml_problem
 from .routes_control import control_routes
+from .routes_dashboard import dashboard_routes
 from .sealing import Sealer
 from .services import Parts, Services
 from .settings import ServiceSettings
@@ -50,6 +53,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *routes_content.OPERATIONS,
     *routes_remote_training_systems.OPERATIONS,
     *routes_trainings.OPERATIONS,
+    *routes_results.OPERATIONS,
     *routes_platform.OPERATIONS,
     Operation("GET", "/openapi.json", _openapi, "Describe this API"),
 )
@@ -81,7 +85,12 @@ def create_app(services: Services, *, make_parts: Callable[[Services], Parts] = 
     """Return the ASGI application; `make_parts` gives it an aggregator."""
     services.parts = parts = make_parts(services)
     services.jobs.aggregator = parts.aggregator
-    routes = [*(operation.route() for operation in OPERATIONS), *parts.routes, *control_routes()]
+    routes = [
+        *(operation.route() for operation in OPERATIONS),
+        *parts.routes,
+        *control_routes(),
+        *dashboard_routes(services),
+    ]
     app = Starlette(
         routes=routes,
         lifespan=_lifespan,
@@ -112,8 +121,28 @@ async def _http_problem(request: Request, error: Exception) -> Response:
     """Answer what no route takes: WML's error body, whatever the path."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 405:
-        return wml_problem(405, "method_not_allowed", f"{request.method} is not served on this path.")
+        answer = wml_problem(405, "method_not_allowed", f"{request.method} is not served on this path.")
+        answer.headers["Allow"] = ", ".join(sorted(_methods(request)))
+        return answer
     return wml_problem(status, "not_found", f"The path {request.url.path[:200]} is not served here.")
+
+
+def _methods(request: Request) -> set[str]:
+    """Return what is served on a path: each method of one has a route of its own."""
+    found = [
+        route.methods or set()
+        for route in _flat(request.app.routes)
+        if route.matches(request.scope)[0] is not Match.NONE
+    ]
+    return set().union(*found)
+
+
+def _flat(routes: Iterable[BaseRoute]) -> Iterator[Route]:
+    for route in routes:
+        if isinstance(route, Mount):
+            yield from _flat(route.routes)
+        elif isinstance(route, Route):
+            yield route
 
 
 async def _fault(request: Request, error: Exception) -> Response:

@@ -1,6 +1,6 @@
-"""HTTP connections: how many there may be, how long a request's head may take, and how to break one.
+"""Connections: how many there may be, how long they may wait for nothing, and how to break one.
 
-uvicorn offers none of the three, so this is its protocol with the hooks added.
+uvicorn offers none of the three, so these are its protocols with the hooks added.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Any
 import h11
 from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 __all__ = ["Connections"]
 
 
 class Connections:
-    """The open connections of one service."""
+    """The open connections of one service, those of WebSockets among them."""
 
     def __init__(self, *, most: int, header_seconds: float) -> None:
         self.most = most
@@ -26,10 +27,19 @@ class Connections:
         self._open: dict[tuple[str, int], asyncio.Transport] = {}
 
     def protocol(self) -> type[asyncio.Protocol]:
-        """Return the protocol class for uvicorn; its connections are kept here."""
+        """Return the protocol class for uvicorn's HTTP; its connections are kept here."""
         connections = self
 
         class Watched(_WatchedProtocol):
+            registry = connections
+
+        return Watched
+
+    def websocket_protocol(self) -> type[asyncio.Protocol]:
+        """Return the protocol class that takes a connection over when it becomes a WebSocket."""
+        connections = self
+
+        class Watched(_WatchedWebSocket):
             registry = connections
 
         return Watched
@@ -60,9 +70,7 @@ class _WatchedProtocol(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        # A transport that has ended does not know it any more.
-        host, port, *_ = transport.get_extra_info("peername") or self._peer
-        self._peer = (str(host), int(port))
+        self._peer = _peer_of(transport)
         if self.registry.admit(self._peer, transport):
             self._expect_head()
         else:
@@ -81,10 +89,35 @@ class _WatchedProtocol(H11Protocol):
             return
         super().data_received(data)
         # IDLE: bytes came and the head of a request is still not complete.
-        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
+        waits = self.conn.their_state is h11.IDLE or self._unread
+        if waits and not self.transport.is_closing():
             self._expect_head()
         else:
             self._head_came()
+
+    def on_response_complete(self) -> None:
+        """Wait for the rest of a body that nobody reads, so that the client sees its answer; not for ever."""
+        super().on_response_complete()
+        if self._unread and not self.transport.is_closing():
+            self._expect_head()
+
+    @property
+    def _unread(self) -> bool:
+        """Whether a request was answered, as a rule refused, while its body was still to come."""
+        return self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; where an answer was given or begun there is no second one.
+
+        A handler that still waits for the body of such a request learns that its client is gone.
+        """
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
 
     def shutdown(self) -> None:
         """End an idle connection at once: its client need not answer TLS's farewell."""
@@ -103,11 +136,63 @@ class _WatchedProtocol(H11Protocol):
             self._late = None
 
 
+class _WatchedWebSocket(WebSocketsSansIOProtocol):
+    registry: Connections
+    _peer: tuple[str, int] = ("", 0)
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._peer = _peer_of(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """As uvicorn's, which leaves a handshake that cannot be read open and unanswered."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.transport.is_closing():
+            said = b"".join(self.conn.data_to_send())
+            self.transport.write(said or _refusal("400 Bad Request", "The handshake cannot be read."))
+            self.transport.close()
+
+    def send_receive_event_to_app(self) -> None:
+        """As uvicorn's, which writes a traceback for text that is not UTF-8."""
+        if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
+            self.conn.send_close(1007)
+            self.handle_parser_exception()
+        else:
+            super().send_receive_event_to_app()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.registry.forget(self._peer)
+        super().connection_lost(exc)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _peer_of(transport: asyncio.Transport) -> tuple[str, int]:
+    # A transport that has ended does not know it any more.
+    host, port, *_ = transport.get_extra_info("peername") or ("", 0)
+    return str(host), int(port)
+
+
 def _too_many() -> bytes:
-    error = {"code": "service_unavailable", "message": "The service has too many open connections."}
-    body = json.dumps({"trace": secrets.token_hex(16), "errors": [error], "status_code": 503}).encode()
+    return _refusal("503 Service Unavailable", "The service has too many open connections.")
+
+
+def _refusal(status: str, message: str) -> bytes:
+    """Return an answer for where there is no application yet."""
+    number, words = status.split(" ", 1)
+    error = {"code": words.lower().replace(" ", "_"), "message": message}
+    body = json.dumps(
+        {"trace": secrets.token_hex(16), "errors": [error], "status_code": int(number)}
+    ).encode()
+    again = "Retry-After: 1\r\n" if number == "503" else ""
     head = (
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
+        f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{again}"
         f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

@@ -20,9 +20,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .clock import Clock, timestamp
 from .problems import wml_problem
 
-__all__ = ["Control", "ControlLayer", "Fault", "LoggedRequest"]
+__all__ = [
+    "DASHBOARD_PATH",
+    "PROBLEM_KEY",
+    "SCOPE_KEY",
+    "USER_KEY",
+    "Control",
+    "ControlLayer",
+    "Fault",
+    "LoggedRequest",
+]
 
 CONTROL_PATH = "/control/"
+DASHBOARD_PATH = "/dashboard"
+# Where a handler leaves, in the ASGI scope of its request, what the log tells of it.
+USER_KEY, SCOPE_KEY, PROBLEM_KEY = "wmlfl.user", "wmlfl.scope", "wmlfl.problem"
 _REMOVED = re.compile(r"/ml/v4/(remote_training_systems|trainings)(/|$)")
 _REMOVED_PAGE = "<!DOCTYPE html><html><head><title>404 Not Found</title></head><body>Not Found</body></html>"
 _SECRET_PARAMETERS = frozenset({"apikey", "api_key", "password", "token", "access_token", "iam-token"})
@@ -81,7 +93,11 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """One answered request; `status` 0: the connection was dropped. `seconds` is the time it took."""
+    """One answered request; `status` 0: the connection was dropped. `seconds` is the time it took.
+
+    `user` and `scope` are the ids of who asked and of the project or space; empty where not known. `problem`
+    is what a refusal said.
+    """
 
     at: str
     method: str
@@ -90,6 +106,9 @@ class LoggedRequest:
     status: int
     seconds: float
     fault: str = ""
+    user: str = ""
+    scope: str = ""
+    problem: str = ""
 
 
 @dataclass(slots=True)
@@ -104,6 +123,7 @@ class Control:
     token: str = ""
     faults: list[Fault] = field(default_factory=list)
     log: deque[LoggedRequest] = field(default_factory=lambda: deque(maxlen=_LONGEST_LOG))
+    answered: int = 0
     drop_connection: Callable[[Scope], None] = lambda _: None
 
     def fault_for(self, method: str, path: str) -> Fault | None:
@@ -120,9 +140,11 @@ class Control:
             )
         took = time.perf_counter() - began
         now = timestamp(self.clock())
+        told = [str(scope.get(key, "")) for key in (USER_KEY, SCOPE_KEY, PROBLEM_KEY)]
         self.log.append(
-            LoggedRequest(now, scope["method"], scope["path"], query, status, round(took, 6), fault)
+            LoggedRequest(now, scope["method"], scope["path"], query, status, round(took, 6), fault, *told)
         )
+        self.answered += 1
 
 
 class ControlLayer:
@@ -140,7 +162,8 @@ class ControlLayer:
         if scope["path"].startswith("//"):
             # IBM's SDK joins its base URL and a relative href with one slash too many.
             scope["path"] = "/" + scope["path"].lstrip("/")
-        if scope["type"] == "websocket" or scope["path"].startswith(CONTROL_PATH):
+        apart = scope["path"].startswith((CONTROL_PATH, DASHBOARD_PATH))
+        if scope["type"] == "websocket" or apart:
             await self._app(scope, receive, send)
             return
         await self._serve(scope, receive, send)

@@ -19,13 +19,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .bodies import read_json
+from .control import PROBLEM_KEY, SCOPE_KEY, USER_KEY
 from .problems import Refusal, bad_request, wml_problem
 from .store.contract import Principal, Scope
 
 if TYPE_CHECKING:
     from .services import Services
 
-__all__ = ["Answer", "Context", "Operation", "Query", "services_of"]
+__all__ = ["Answer", "Context", "Operation", "Query", "services_of", "storage_problem"]
 
 _log = logging.getLogger("pulumi_wmlfl.server")
 Answer = Mapping[str, Any] | Response | tuple[int, Any]
@@ -68,6 +69,7 @@ class Context:
             text = "Exactly one of project_id and space_id is required."
             raise bad_request(text, target="project_id", code="invalid_input_argument")
         self.services.access.require(self.principal, given, write=write)
+        self.request.scope[SCOPE_KEY] = given.id
         return given
 
     def _scope_of_query(self) -> Scope | None:
@@ -103,8 +105,9 @@ class Query:
 class Operation:
     """One method on one path.
 
-    `handler` runs in a thread, or on the event loop if it is a coroutine function. `body` is the model of its
-    JSON body; a body of the media type `raw` is read by the handler. `public` operations need no sign-in.
+    `handler` runs in a thread, or on the event loop if it is a coroutine function. `accepted` says when it
+    answers 202 instead of `success`. `body` is the model of its JSON body; a body of the media type `raw` is
+    read by the handler. `public` operations need no sign-in.
     """
 
     method: str
@@ -112,6 +115,7 @@ class Operation:
     handler: Handler
     summary: str
     success: int = 200
+    accepted: str = ""
     query: tuple[Query, ...] = ()
     body: type[BaseModel] | None = None
     raw: str = ""
@@ -131,23 +135,26 @@ class Operation:
             services = services_of(request)
             try:
                 principal = nobody if self.public else services.access.authenticate(request)
+                request.scope[USER_KEY] = principal.id
                 _check_version(request)
                 body = await read_json(request, services.settings) if self.body is not None else None
                 context = Context(services, principal, request, body)
                 answer = await (handler(context) if on_loop else run_in_threadpool(handler, context))
                 return _response(answer)
             except Refusal as refusal:
+                request.scope[PROBLEM_KEY] = refusal.message[:200]
                 return refusal.response()
             except ClientDisconnect:
                 text = "The connection ended before the body did."
                 return wml_problem(400, "invalid_request_entity", text)
             except (OSError, sqlite3.OperationalError) as error:
-                return _storage_problem(error)
+                return storage_problem(error)
 
         return endpoint
 
 
-def _storage_problem(error: Exception) -> Response:
+def storage_problem(error: Exception) -> Response:
+    """Answer what could not be read or written."""
     _log.error("storage failed: %s", error)
     if "locked" in str(error):
         return wml_problem(503, "service_unavailable", "The service's database is busy. Try again.")

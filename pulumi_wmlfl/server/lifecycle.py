@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import resource
 import secrets
@@ -35,7 +36,6 @@ from .tls import is_loopback, load_certificates
 
 __all__ = ["run_service"]
 
-_PARTY_FRAME = 2**29
 _STOP_SECONDS = 3
 
 
@@ -56,7 +56,8 @@ def run_service(
     _raise_file_limit()
     prepare_folder(settings.data_dir)
     lock = FolderLock(settings.data_dir)
-    ready_files = [settings.data_dir / READY_FILE, *([settings.ready_file] if settings.ready_file else [])]
+    # The folder's own comes last: who has waited for it finds the other one too.
+    ready_files = [*([settings.ready_file] if settings.ready_file else []), settings.data_dir / READY_FILE]
     for path in ready_files:
         # Left behind by a server that was killed.
         path.unlink(missing_ok=True)
@@ -107,11 +108,14 @@ def _configuration(
     certificate: Path,
 ) -> uvicorn.Config:
     """Return uvicorn's settings; those of WebSockets are what IBM's party needs."""
+    # At DEBUG it writes the headers of every handshake, and they hold tokens.
+    log = logging.getLogger("uvicorn.error")
+    log.setLevel(max(log.getEffectiveLevel(), logging.INFO))
     return uvicorn.Config(
         create_app(services, make_parts=make_parts),
         http=connections.protocol(),
-        ws="websockets-sansio",
-        ws_max_size=_PARTY_FRAME,
+        ws=connections.websocket_protocol(),
+        ws_max_size=services.settings.largest_frame,
         # A party answers no ping while it trains.
         ws_ping_interval=None,
         ws_ping_timeout=None,
@@ -183,7 +187,7 @@ def _check_host(settings: ServiceSettings, services: Services) -> None:
     if {key.name for key in services.access.keys()} <= {DEVELOPMENT_KEY_NAME}:  # noqa: SIM118 - no mapping
         raise ServiceError(
             "The development key is good on this machine only, and there is no other key.",
-            hint=f"Make one: wmlfl keys add NAME --data-dir {settings.data_dir}",
+            hint=f"Make one with `wmlfl keys add NAME --data-dir {settings.data_dir}`.",
         )
 
 
@@ -202,6 +206,8 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ServiceError(f"The host {host} is not known: {error.strerror}.") from None
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
+        # Parties are not pinged, so the system finds out about those that are gone.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         listener.bind(address)
         listener.listen(2048)
     except OSError as error:

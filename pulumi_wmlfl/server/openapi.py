@@ -50,7 +50,18 @@ def describe(operations: Iterable[Operation]) -> dict[str, Any]:
     schemas = {**definitions.get("$defs", {}), "Problem": _PROBLEM}
     paths: dict[str, dict[str, Any]] = {}
     for item in listed:
-        paths.setdefault(item.path, {})[item.method.lower()] = _operation(item)
+        path = _template(item.path)
+        paths.setdefault(path, {})[item.method.lower()] = _operation(item)
+        if item.method == "POST" and item.success == 201:
+            answer = paths[path]["post"]["responses"]["201"]
+            answer["links"] = {
+                _identifier(other): {
+                    "operationId": _identifier(other),
+                    "parameters": {"id": "$response.body#/metadata/id"},
+                }
+                for other in listed
+                if other.path.startswith(f"{item.path}/{{id}}")
+            }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -67,10 +78,19 @@ def describe(operations: Iterable[Operation]) -> dict[str, Any]:
     }
 
 
+def _template(path: str) -> str:
+    """Return a route's path as OpenAPI writes it: without converters."""
+    return re.sub(r"{(\w+):\w+}", r"{\1}", path)
+
+
+def _identifier(item: Operation) -> str:
+    return re.sub(r"\W+", "_", f"{item.method.lower()}{_template(item.path)}").rstrip("_")
+
+
 def _operation(item: Operation) -> dict[str, Any]:
     parameters: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"{(\w+)}", item.path)
+        for name in re.findall(r"{(\w+)}", _template(item.path))
     ]
     parameters += [
         {
@@ -84,7 +104,7 @@ def _operation(item: Operation) -> dict[str, Any]:
     ]
     described: dict[str, Any] = {
         "summary": item.summary,
-        "operationId": re.sub(r"\W+", "_", f"{item.method.lower()}{item.path}").rstrip("_"),
+        "operationId": _identifier(item),
         "parameters": parameters,
         "responses": _responses(item),
     }
@@ -107,4 +127,5 @@ def _responses(item: Operation) -> dict[str, Any]:
         status: {"description": text, "content": {} if item.public else problem}
         for status, text in _REFUSALS.items()
     }
-    return {str(item.success): answer, **refusals}
+    accepted = {"202": {**answer, "description": item.accepted}} if item.accepted else {}
+    return {str(item.success): answer, **accepted, **refusals}

@@ -34,7 +34,17 @@ __all__ = [
 T = TypeVar("T", bound=BaseModel)
 _HTML = re.compile(r"<[a-zA-Z/!][^>]*>")
 _FUSION_TYPES = Literal[
-    "iter_avg", "avg", "pfnm", "spahm", "xgb_classifier", "xgb_regressor", "crypto_iter_avg"
+    "iter_avg",
+    "avg",
+    "pfnm",
+    "spahm",
+    "xgb_classifier",
+    "xgb_regressor",
+    "crypto_iter_avg",
+    # Not WML's: robust fusions that the local service offers besides.
+    "coordinate_median",
+    "trimmed_mean",
+    "krum",
 ]
 
 
@@ -86,12 +96,20 @@ class _Scoped(_Request):
     custom: dict[str, Any] | None = None
 
 
+class _ContentLocation(_Request):
+    """Where the content is fetched from; what is missing shows when that is tried, as at WML."""
+
+    type: str | None = None
+    connection: dict[str, Any] | None = None
+    location: dict[str, Any] | None = None
+
+
 class ModelRequest(_Scoped):
     """Body of `POST /ml/v4/models`."""
 
     type: Annotated[str, Field(min_length=1), BeforeValidator(_trim)]
     software_spec: _Reference
-    content_location: dict[str, Any] | None = None
+    content_location: _ContentLocation | None = None
 
 
 class _Identity(_Request):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from ..errors import WmlflError
 from .http import Answer, Context, Operation, Query
 from .objects import LIST_QUERY, REV_QUERY, SCOPE_QUERY, Kind, entity_fields, new_record
 from .requests import ModelRequest, PatchRequest, RevisionRequest, parse
@@ -77,9 +79,16 @@ def _begin_import(services: Services, record: Record) -> None:
 def _new_model(context: Context) -> Record:
     entity = MODELS.entity(context.body)
     scope = context.scope(write=True, from_body=True)
-    if "content_location" in entity:
-        entity["content_import_state"] = "running"
-    return new_record(context, MODELS, scope, entity)
+    location = entity.get("content_location")
+    if location is None:
+        return new_record(context, MODELS, scope, entity)
+    # Storage keys are not kept in clear.
+    connection = location.get("connection")
+    entity["content_location"] = {key: value for key, value in location.items() if key != "connection"}
+    entity["content_import_state"] = "running"
+    record = new_record(context, MODELS, scope, entity)
+    sealed = {"connection": context.services.sealer.seal(connection)} if connection else {}
+    return replace(record, extra={**record.extra, **sealed})
 
 
 async def _import_content(services: Services, record: Record) -> None:
@@ -90,6 +99,9 @@ async def _import_content(services: Services, record: Record) -> None:
         return
     try:
         await importer(record)
+    except WmlflError as error:
+        _log.warning("the content of the model %s could not be imported: %s", record.id, error)
+        await services.finish_import(record.id, problem=f"The content could not be imported: {error}")
     except Exception as error:  # noqa: BLE001 - whatever it is, the model says so
         _log.exception("the content of the model %s could not be imported", record.id)
         await services.finish_import(record.id, problem=f"The content could not be imported: {error}")
@@ -103,6 +115,7 @@ OPERATIONS = (
         _create,
         "Store a model",
         success=201,
+        accepted="The content is fetched from its content_location.",
         body=ModelRequest,
         query=SCOPE_QUERY,
     ),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..errors import Problem
 from .http import Answer, Context, Operation, Query
 from .jobs import State
 from .objects import LIST_QUERY, SCOPE_QUERY, Kind, entity_fields, find, limit_of, new_record, remove
@@ -31,9 +32,8 @@ def _create(context: Context) -> Answer:
     entity = TRAININGS.entity(context.body)
     scope = context.scope(write=True, from_body=True)
     learning = entity["federated_learning"]
-    for problem in services.parts.validate_training(learning):
-        where = f"federated_learning.{problem.path}" if problem.path else "federated_learning"
-        raise bad_request(f"{where}: {problem.message}", target=where)
+    _refuse_first("federated_learning", services.parts.validate_training(learning))
+    _refuse_first("results_reference", services.parts.validate_results(entity["results_reference"]))
     systems = _remote_systems(context, scope, learning)
     _check_model(context, scope, learning)
     record = new_record(context, TRAININGS, scope, entity)
@@ -56,6 +56,12 @@ def _create(context: Context) -> Answer:
     services.store.insert(record)
     services.jobs.wake()
     return 201, record_view(record, services.sealer)
+
+
+def _refuse_first(field: str, problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        where = f"{field}.{problem.path}" if problem.path else field
+        raise bad_request(f"{where}: {problem.message}", target=where)
 
 
 def _remote_systems(context: Context, scope: Scope, learning: Mapping[str, Any]) -> list[dict[str, Any]]:

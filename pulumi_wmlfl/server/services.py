@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +24,10 @@ from .store.sqlite import SqliteStore
 __all__ = ["Parts", "Services"]
 
 
+def _nobody(_: str) -> AbstractSet[str]:
+    return frozenset()
+
+
 def _no_problems(_: Mapping[str, Any]) -> Sequence[Problem]:
     return ()
 
@@ -31,15 +36,19 @@ def _no_problems(_: Mapping[str, Any]) -> Sequence[Problem]:
 class Parts:
     """What the aggregator adds to a service.
 
-    `validate_training` gets `federated_learning` of a request and says what cannot be done. `import_content`
-    stores the results that a new model's `content_location` names; it runs on the event loop after the
-    answer, and ends with :meth:`Services.finish_import`.
+    `validate_training` gets `federated_learning` of a request and says what cannot be done,
+    `validate_results` its `results_reference`. `import_content` stores the results that a new model's
+    `content_location` names; it runs on the event loop after the answer, and ends with
+    :meth:`Services.finish_import`. `connected` tells, on the event loop, which parties of a training are
+    there.
     """
 
     aggregator: AggregatorPort | None = None
     routes: Sequence[BaseRoute] = ()
     validate_training: Callable[[Mapping[str, Any]], Sequence[Problem]] = _no_problems
+    validate_results: Callable[[Mapping[str, Any]], Sequence[Problem]] = _no_problems
     import_content: Callable[[Record], Awaitable[None]] | None = None
+    connected: Callable[[str], AbstractSet[str]] = _nobody
 
 
 @dataclass(slots=True)

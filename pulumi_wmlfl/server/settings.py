@@ -31,6 +31,10 @@ class ServiceSettings:
     party's WebSocket message; `largest_json` limits every other body. A body must come in pieces at most
     `idle_seconds` apart and, after that time, at `slowest_rate` bytes per second or faster; the head of a
     request within `header_seconds`.
+
+    Of a training: `largest_frame` limits a party's message. A party is asked nothing for `settle_seconds`
+    after it registered. Once there is a quorum, the others get `late_seconds` more; when it is lost,
+    parties have `rejoin_seconds` to come back. Measuring the fused model may take `evaluation_seconds`.
     """
 
     data_dir: Path
@@ -50,3 +54,8 @@ class ServiceSettings:
     header_seconds: float = 20.0
     most_connections: int = 2000
     token_seconds: float = 3600
+    largest_frame: int = 2**29
+    settle_seconds: float = 2.0
+    late_seconds: float = 10.0
+    rejoin_seconds: float = 60.0
+    evaluation_seconds: float = 120.0

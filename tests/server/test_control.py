@@ -50,7 +50,7 @@ def test_the_request_log_tells_all_but_secrets(service, http):
     sign_in = service.control.requests(path="/identity/token")[-1]
     assert sign_in["query"] == "apikey=%2A%2A%2A"
     assert service.apikey not in str(service.control.requests())
-    answer = service.control._http("GET", "/requests", params={"path": "("})
+    answer = service.ask_control("GET", "/requests", params={"path": "("})
     refused(answer, 400, "not a regular expression")
 
 
@@ -136,11 +136,11 @@ def test_federated_learning_can_be_gone_as_in_newer_releases(service, http):
     ],
 )
 def test_a_wrong_fault_is_refused(service, fault, message):
-    refused(service.control._http("POST", "/faults", json=fault), 400, message)
+    refused(service.ask_control("POST", "/faults", json=fault), 400, message)
 
 
 def test_wrong_settings_and_names_are_refused(service):
-    control = service.control._http
+    control = service.ask_control
     refused(control("PATCH", "/settings", json={"page_size": 0}), 400, "page_size")
     refused(control("PATCH", "/settings", json={"delay": 1}), 400, "delay: Extra inputs are not permitted")
     refused(control("POST", "/scopes", json={"members": {"nobody": "admin"}}), 404, "The user nobody")

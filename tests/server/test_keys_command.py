@@ -27,7 +27,7 @@ def test_a_key_works_at_once_and_ends_at_once(own_service):
     answer = party("POST", "/ml/v4/models", json=model_body(own_service))
     refused(answer, 403, "The role viewer may not change anything")
     code, out = keys(own_service, "list", "--json")
-    listed = {item["username"]: item["id"] for item in json.loads(out)["keys"]}
+    listed = {item["username"]: item["id"] for item in json.loads(out)["data"]}
     assert set(listed) == {"developer", "hospital-a"}
     assert key not in out
     code, out = keys(own_service, "remove", listed["hospital-a"])

@@ -10,6 +10,7 @@ import pytest
 
 from tests.server.samples import made, model_body, party_body, project, refused
 from tests.support.service import Http, start_service, wait_until
+from tests.support.sockets import open_websocket
 
 
 @contextlib.contextmanager
@@ -116,6 +117,47 @@ def test_too_many_connections_get_a_clear_answer_and_the_others_go_on(hasty):
     wait_until(lambda: Http(hasty.url, hasty.ca_file, "x")("GET", "/control/v1/health").status_code == 200)
 
 
+def test_websockets_that_have_ended_do_not_count_among_the_open_connections(hasty):
+    for _ in range(25):
+        with open_websocket(hasty, "/ml/v4/trainings/none/aggregator:443") as party:
+            assert b"there is no token" in party.recv(10)
+    assert hasty.http()("GET", "/v2/projects").status_code == 200
+
+
+def test_a_body_that_nobody_reads_does_not_keep_its_connection(hasty):
+    with connection(hasty) as wrapped:
+        wrapped.sendall(b"POST /ml/v4/models HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
+        assert wrapped.recv(65536).startswith(b"HTTP/1.1 401")
+        wrapped.sendall(b"{")
+        assert ended(wrapped)
+
+
+@pytest.mark.parametrize(
+    ("method", "more", "status"),
+    [("GET", f"X-Large: {'a' * 30_000}\r\n", b"431"), ("POST", "Content-Length: 2\r\n", b"400")],
+)
+def test_a_handshake_that_cannot_be_read_is_answered(service, method, more, status):
+    handshake = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    with connection(service) as wrapped:
+        head = f"{method} /ml/v4/trainings/x/aggregator:443 HTTP/1.1\r\nHost: x\r\n{handshake}{key}{more}\r\n"
+        wrapped.sendall(head.encode())
+        assert wrapped.recv(65536).split()[1] == status
+        assert ended(wrapped)
+
+
+def ended(wrapped):
+    """Wait for the other side to close; fails after the socket's time-out."""
+    try:
+        while wrapped.recv(65536):
+            pass
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def test_a_head_that_never_ends_is_refused(service):
     with connection(service) as wrapped:
         with contextlib.suppress(OSError):
@@ -133,13 +175,20 @@ def test_what_is_no_http_does_no_harm(service, http):
     assert http("GET", "/v2/projects").status_code == 200
 
 
+@pytest.fixture
 def small_files():
-    """No file of this process may grow beyond 1 MB: writing fails as on a full disk."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+    """No file of a process started here may grow beyond 1 MB: writing fails as on a full disk.
+
+    The limit is inherited. Setting it between fork and exec is not safe in a process with gRPC's threads.
+    """
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_a_clear_error_and_the_service_goes_on(tmp_path):
-    with start_service(tmp_path, popen={"preexec_fn": small_files}) as service:
+def test_a_full_disk_is_a_clear_error_and_the_service_goes_on(tmp_path, small_files):
+    with start_service(tmp_path) as service:
         http = service.http()
         model = made(http, "models", model_body(service))["metadata"]["id"]
         path, query = f"/ml/v4/models/{model}", project(service, content_format="native")

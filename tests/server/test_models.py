@@ -208,4 +208,4 @@ def test_a_model_of_results_is_accepted_and_says_how_its_import_went(service, ht
 
     found = wait_until(imported)
     assert found["entity"]["content_import_state"] == "failed"
-    assert "no results to import" in found["system"]["warnings"][0]["message"]
+    assert "content_location.contents must name" in found["system"]["warnings"][0]["message"]

@@ -2,16 +2,15 @@
 
 import contextlib
 import signal
-import ssl
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from websockets.sync.client import connect
 
 from tests.server.samples import made, made_training, model_body, party_body, project, refused, training_body
 from tests.support.service import Service, wait_until
+from tests.support.sockets import open_websocket
 
 PROGRAM = "tests.server.service_with_parts"
 ROOT = Path(__file__).parents[2]
@@ -43,10 +42,8 @@ def events(service, training_id):
 
 
 def party_socket(service, training_id, token):
-    context = ssl.create_default_context(cafile=service.ca_file)
-    url = f"{service.url.replace('https', 'wss')}/ml/v4/trainings/{training_id}/aggregator:443"
-    headers = {"Authorization": token, "rtsid": "x"}
-    return connect(url, ssl=context, additional_headers=headers, compression=None, proxy=None)
+    path = f"/ml/v4/trainings/{training_id}/aggregator:443"
+    return open_websocket(service, path, {"Authorization": token, "rtsid": "x"})
 
 
 def test_the_aggregator_hears_of_trainings_that_accept_parties_and_that_end(parts_service):

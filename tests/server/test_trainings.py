@@ -185,7 +185,7 @@ def test_an_illegal_move_is_named(service, http):
     training_id = made_training(http, service)["metadata"]["id"]
     wait_until(lambda: state(http, service, training_id) == "accepting_parties")
     move = {"state": "completed"}
-    answer = service.control._http("POST", f"/trainings/{training_id}/state", json=move)
+    answer = service.ask_control("POST", f"/trainings/{training_id}/state", json=move)
     refused(answer, 409, f"The training {training_id} is accepting_parties and cannot become completed.")
     service.control.move(training_id, "running", iteration=1, total_iterations=5)
     status = http("GET", f"{PATH}/{training_id}", params=project(service)).json()["entity"]["status"]

@@ -22,11 +22,12 @@ _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_tim
 
 
 class Database:
-    """Transactions, queries and small settings."""
+    """Transactions, queries and small settings; `writes` counts this process's transactions."""
 
     def __init__(self, path: Path) -> None:
         self._write_lock = threading.RLock()
         self._read_lock = threading.Lock()
+        self.writes = 0
         try:
             self._writer = self._connect(path)
             self._migrate()
@@ -67,6 +68,7 @@ class Database:
             try:
                 yield self._writer
                 self._writer.execute("COMMIT")
+                self.writes += 1
             except BaseException:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
