@@ -1,0 +1,128 @@
+"""How values, differences and steps are put into words. Secrets are never shown."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .steps import Op, Step
+from .urns import name_of, type_of
+from .values import Properties, Reference, Secret, Unknown, Value, equal
+
+SECRET_TEXT = "[secret]"  # noqa: S105
+UNKNOWN_TEXT = "[unknown]"
+_HIDDEN = "__provider"
+_LIMIT = 200
+
+# operation -> (sign, style, what is to be done, being done, done)
+WORDS: dict[Op, tuple[str, str, str, str, str]] = {
+    Op.SAME: (" ", "", "unchanged", "checking", "unchanged"),
+    Op.CREATE: ("+", "green", "create", "creating", "created"),
+    Op.UPDATE: ("~", "yellow", "update", "updating", "updated"),
+    Op.DELETE: ("-", "red", "delete", "deleting", "deleted"),
+    Op.REPLACE: ("+-", "magenta", "replace", "replacing", "replaced"),
+    Op.CREATE_REPLACEMENT: (
+        "++",
+        "green",
+        "create replacement",
+        "creating replacement",
+        "created replacement",
+    ),
+    Op.DELETE_REPLACED: ("--", "red", "delete original", "deleting original", "deleted original"),
+    Op.READ: (">", "cyan", "read", "reading", "read"),
+    Op.READ_REPLACEMENT: (">>", "cyan", "read replacement", "reading replacement", "read replacement"),
+    Op.REFRESH: ("~", "yellow", "refresh", "refreshing", "refreshed"),
+    Op.REMOVE_PENDING_REPLACE: ("~", "yellow", "forget", "forgetting", "forgotten"),
+    Op.DISCARD: ("<", "cyan", "discard", "discarding", "discarded"),
+    Op.DISCARD_REPLACED: ("<<", "cyan", "discard original", "discarding original", "discarded original"),
+}
+
+
+def show(value: Value) -> str:
+    """Return a value as people read it, shortened."""
+    text = json.dumps(shown(value), ensure_ascii=False)
+    for mark in (SECRET_TEXT, UNKNOWN_TEXT):
+        text = text.replace(f'"{mark}"', mark)
+    return text if len(text) <= _LIMIT else f"{text[:_LIMIT]}… ({len(text)} characters)"
+
+
+def shown(value: Value) -> Any:
+    """Return a value as JSON for people: secrets hidden, whole numbers without a fraction."""
+    if isinstance(value, Secret):
+        return SECRET_TEXT
+    if isinstance(value, Unknown):
+        return UNKNOWN_TEXT
+    if isinstance(value, Reference):
+        return value.urn if value.id is None else shown(value.id)
+    if isinstance(value, dict):
+        return {key: shown(item) for key, item in value.items() if key != _HIDDEN}
+    if isinstance(value, list):
+        return [shown(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e21 else value
+
+
+def differences(old: Properties, new: Properties) -> list[tuple[str, str]]:
+    """Return (path, text) of every property that was added, removed or changed, innermost."""
+    found: list[tuple[str, str]] = []
+    _collect("", old, new, found)
+    return found
+
+
+_MISSING = object()
+
+
+def _collect(path: str, old: Value, new: Value, found: list[tuple[str, str]]) -> None:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({*old, *new}):
+            if key != _HIDDEN or path:
+                here = f"{path}.{key}" if path else key
+                _collect(here, old.get(key, _MISSING), new.get(key, _MISSING), found)
+    elif isinstance(old, list) and isinstance(new, list):
+        for index in range(max(len(old), len(new))):
+            before = old[index] if index < len(old) else _MISSING
+            after = new[index] if index < len(new) else _MISSING
+            _collect(f"{path}[{index}]", before, after, found)
+    elif old is _MISSING:
+        found.append((path, f"+ {path}: {show(new)}"))
+    elif new is _MISSING:
+        found.append((path, f"- {path}: {show(old)}"))
+    elif not equal(old, new):
+        found.append((path, f"~ {path}: {show(old)} => {show(new)}"))
+
+
+def step_differences(step: Step) -> list[str]:
+    """Return the lines under a step: what differs, and what of it forces a replacement."""
+    if step.op in (Op.DELETE, Op.DELETE_REPLACED, Op.SAME):
+        return []
+    old, new = step.old, step.new
+    if step.op is Op.REFRESH and old is not None and new is not None:
+        lines = differences(old.outputs, new.outputs)
+    else:
+        lines = differences(old.inputs if old else {}, new.inputs if new else {})
+    forced = set(step.keys)
+    found = []
+    for path, text in lines:
+        top = path.split(".", 1)[0].split("[", 1)[0]
+        found.append(f"{text} (forces replacement)" if top in forced else text)
+    if step.old is not None and not found and step.changed:
+        found = [f"~ {key}" for key in step.changed if key != _HIDDEN]
+    if step.reason:
+        found.insert(0, f"because {step.reason}")
+    return found
+
+
+def title(step: Step) -> str:
+    """Return type and name of the step's resource, as people know them."""
+    return f"{type_of(step.urn)} {name_of(step.urn)}"
+
+
+def summary(changes: dict[str, int], *, dry_run: bool) -> list[str]:
+    """Return one line for each kind of change, the unchanged last."""
+    lines = []
+    for op, (sign, _, todo, _, done) in WORDS.items():
+        count = changes.get(op, 0)
+        if count and op is not Op.SAME:
+            lines.append(f"{sign} {count} {f'to {todo}' if dry_run else done}")
+    if changes.get(Op.SAME):
+        lines.append(f"  {changes[Op.SAME]} unchanged")
+    return lines
