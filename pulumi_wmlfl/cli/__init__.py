@@ -15,7 +15,7 @@ def main() -> None:
         from ..errors import MissingExtra
 
         missing = MissingExtra("The command `wmlfl`", "local")
-        sys.stderr.write(f"error: {missing}\n")
+        sys.stderr.write(f"error: {missing.with_code()}\n")
         sys.exit(missing.exit_code)
     from .main import cli
 

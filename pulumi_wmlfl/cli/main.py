@@ -12,15 +12,34 @@ from typing import Any
 import click
 
 from .._version import __version__
-from ..errors import WmlflError, redact
+from ..errors import MissingExtra, WmlflError, redact
 
 __all__ = ["cli"]
 
 # command -> (module of this package, attribute, one line of help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "preview": ("deploy", "preview", "Show what `up` would do."),
+    "up": ("deploy", "up", "Create or update the resources of a stack."),
+    "refresh": ("deploy", "refresh", "Bring the state in line with the resources."),
+    "destroy": ("deploy", "destroy", "Delete every resource of a stack."),
+    "cancel": ("deploy", "cancel", "Take away the locks of a run that no longer lives."),
+    "stack": ("stack", "stack", "Manage stacks: ls, init, select, rm, output, export, import."),
+    "config": ("config", "config", "Manage configuration: set, get, rm."),
     "serve": ("serve", "serve", "Run the local WML service."),
+    "training": ("training", "training", "List, look at, follow and cancel trainings."),
+    "party": ("party", "party", "Take part in a training, or prepare parties for it."),
+    "model": ("model", "model", "List, show and download models; put trained weights into one."),
+    "rts": ("rts", "rts", "List and look at remote training systems."),
+    "settings": ("settings", "settings", "Show the settings that count here, and where each came from."),
+    "doctor": ("doctor", "doctor", "Check settings, address, sign-in, project and federated learning."),
+    "import": ("importing", "import_", "Take over what exists: program text and state for it."),
+    "orphans": ("orphans", "orphans", "List what a stack made and does not know any more; delete it."),
     "keys": ("service_keys", "keys", "Add, list and remove keys of the local WML service."),
 }
+
+# The extra that brings what a command needs, where it is not `local`.
+_ENGINE = ("preview", "up", "refresh", "destroy", "cancel", "stack", "config", "import")
+EXTRAS = {**dict.fromkeys(_ENGINE, "engine"), "party": "party"}
 
 
 class LazyGroup(click.Group):
@@ -50,15 +69,16 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except WmlflError as error:
-            click.echo(f"error: {error}", err=True)
+            click.echo(f"error: {error.with_code()}", err=True)
             ctx.exit(error.exit_code)
         except ModuleNotFoundError as error:
+            extra = EXTRAS.get(ctx.invoked_subcommand or "", "local")
             click.echo(
                 f"error: this command needs the package {redact(str(error.name))!r}, which is not installed. "
-                "Install it: pip install 'pulumi-wmlfl[local]'",
+                f"Install it with `pip install 'pulumi-wmlfl[{extra}]'`. [{MissingExtra.code}]",
                 err=True,
             )
-            ctx.exit(10)
+            ctx.exit(MissingExtra.exit_code)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -22,6 +22,11 @@ _LIMITS = frozenset(
         "header_seconds",
         "most_connections",
         "token_seconds",
+        "largest_frame",
+        "settle_seconds",
+        "late_seconds",
+        "rejoin_seconds",
+        "evaluation_seconds",
     }
 )
 
@@ -65,7 +70,8 @@ _LIMITS = frozenset(
     multiple=True,
     metavar="NAME=NUMBER",
     help="Change a limit (repeatable): largest_content or largest_json in bytes, idle_seconds between pieces "
-    "of a body, header_seconds for the head of a request, most_connections, token_seconds.",
+    "of a body, header_seconds for the head of a request, most_connections, token_seconds; of a training: "
+    "largest_frame in bytes, settle_seconds, late_seconds, rejoin_seconds, evaluation_seconds.",
 )
 @click.option(
     "--log-level",
@@ -91,6 +97,7 @@ def serve(
     It answers as Watson Machine Learning does: models, remote training systems, trainings. What it stores
     survives a restart.
     """
+    from ..server.aggregator import make_parts
     from ..server.lifecycle import run_service
     from ..server.settings import ServiceSettings
 
@@ -106,7 +113,11 @@ def serve(
         platform_version=platform_version,
         **dict(_limit(text) for text in limits),
     )
-    run_service(settings, on_ready=lambda ready: _announce(ready, settings.ready_file or folder / READY_FILE))
+    run_service(
+        settings,
+        on_ready=lambda ready: _announce(ready, settings.ready_file or folder / READY_FILE),
+        make_parts=make_parts,
+    )
     click.echo("Stopped.")
 
 
@@ -128,6 +139,7 @@ def _announce(ready: Mapping[str, Any], ready_file: Path) -> None:
     lines = (
         f"The local WML service {ready['version']} is ready.",
         f"  address      {ready['url']}",
+        f"  dashboard    {ready['url']}/dashboard/",
         f"  CA file      {ready['ca_file']}",
         f"  credentials  {ready_file}",
         f"  user         {ready['username']} ({ready['user_id']})",

@@ -12,6 +12,8 @@ import click
 
 from .._paths import default_data_dir
 from ..errors import ServiceError
+from .environment import reporting
+from .report import emit
 
 if TYPE_CHECKING:
     from ..server.access import Access, Role
@@ -92,8 +94,9 @@ def add(
 
 
 @keys.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "-j", "as_json", is_flag=True, help="Print one JSON document.")
 @_data_dir
+@reporting
 def list_(*, as_json: bool, data_dir: Path | None) -> None:
     """List the keys: id, user, time. Their values are not kept."""
     with _open_access(data_dir) as access:
@@ -103,7 +106,7 @@ def list_(*, as_json: bool, data_dir: Path | None) -> None:
             {"id": k.id, "user_id": k.user_id, "username": k.username, "created_at": k.created_at}
             for k in found
         ]
-        click.echo(json.dumps({"version": 1, "keys": rows}))
+        emit("keys", rows)
         return
     for key in found:
         click.echo(f"{key.id}  {key.created_at}  {key.username} ({key.user_id})")
@@ -129,7 +132,7 @@ def _open_access(data_dir: Path | None) -> Iterator[Access]:
     file = folder / "service.sqlite"
     if not file.exists():
         raise ServiceError(
-            f"{folder} is not the data folder of a service.", hint="Start it once: wmlfl serve"
+            f"{folder} is not the data folder of a service.", hint="Start it once with `wmlfl serve`."
         )
     database = Database(file)
     try:
