@@ -31,6 +31,10 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet -e '.[all]' --group dev
 	@touch $@
 
+$(VENV)/.heavy: $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet -e '.[all,crypto]'
+	@touch $@
+
 quickstart: $(VENV)/.run ## Two experiments on a local WML service, one of them trained by three parties.
 	@$(BIN)/python examples/quickstart.py
 
@@ -40,7 +44,7 @@ quickstart-destroy: $(VENV)/.run ## Destroy both and stop the service.
 test: $(VENV)/.dev ## Run every test.
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-test-all: $(VENV)/.dev ## Run the thorough tests too: large frameworks, every kill, both engines. Takes long.
+test-all: $(VENV)/.heavy ## Run the thorough tests too: large frameworks, every kill, both engines. Takes long.
 	@WMLFL_TEST_ALL=1 WMLFL_TEST_HEAVY=1 WMLFL_PROOF=all $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: $(VENV)/.dev ## Format, lint, types.

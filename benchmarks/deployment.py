@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ibm import environment_for, interpreter
+from tests.support.environments import environment_for, interpreter
 from tests.support.service import start_service
 
 PROGRAM = """

@@ -4,7 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from tests.support.ibm import environment_for
+from tests.support.environments import environment_for
 
 SCRIPTS = Path(__file__).parent / "ibm"
 

@@ -10,7 +10,7 @@ import pytest
 from tests.aggregator.boosting_results import materialized
 from tests.aggregator.ibm_parties import IbmParty
 from tests.aggregator.trainings import Experiment
-from tests.support.ibm import interpreter
+from tests.support.environments import interpreter
 from tests.support.service import start_service, wait_until
 
 pytestmark = [pytest.mark.ibm, pytest.mark.thorough, pytest.mark.timeout(600)]

@@ -13,7 +13,7 @@ from tests.aggregator.test_ibm_parties import accuracy, parties_of
 from tests.aggregator.trainings import Experiment
 from tests.server.samples import project
 from tests.support.certificates import write_identities
-from tests.support.ibm import interpreter
+from tests.support.environments import interpreter
 from tests.support.service import start_service, wait_until
 
 pytestmark = [

@@ -13,7 +13,7 @@ import pytest
 from tests.aggregator.ibm_parties import SCRIPTS, IbmParty, made_package
 from tests.aggregator.parties import Party
 from tests.aggregator.trainings import Experiment, made_model
-from tests.support.ibm import interpreter
+from tests.support.environments import interpreter
 from tests.support.service import start_service, wait_until
 
 pytestmark = [pytest.mark.ibm, pytest.mark.timeout(600)]

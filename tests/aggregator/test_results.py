@@ -11,7 +11,7 @@ from tests.aggregator.ibm_parties import SCRIPTS
 from tests.aggregator.parties import Party, update_of
 from tests.aggregator.trainings import Experiment, package
 from tests.server.samples import project
-from tests.support.ibm import interpreter, run_script
+from tests.support.environments import interpreter, run_script
 from tests.support.service import wait_until
 
 

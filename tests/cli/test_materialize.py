@@ -19,7 +19,7 @@ from sklearn.linear_model import SGDClassifier, SGDRegressor
 from pulumi_wmlfl.protocol import write_weights
 from tests.aggregator.parties import Party
 from tests.aggregator.trainings import Experiment
-from tests.support.ibm import interpreter
+from tests.support.environments import interpreter
 
 WMLFL = Path(sys.executable).with_name("wmlfl")
 DIGITS = load_digits()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.support.ibm import interpreter, run_script
+from tests.support.environments import interpreter, run_script
 
 pytestmark = pytest.mark.ibm
 SESSION = Path(__file__).with_name("sdk_session.py")

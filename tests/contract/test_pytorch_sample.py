@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.test_ibm_sdk import SDKS, SESSION
-from tests.support.ibm import interpreter, run_script
+from tests.support.environments import interpreter, run_script
 
 SAMPLE = Path(__file__).parents[3] / "shared" / "data" / "pt_mnist_init_model.zip"
 MODEL = ("pytorch-onnx_2.0", "runtime-23.1-py3.10")

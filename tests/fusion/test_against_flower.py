@@ -1,4 +1,4 @@
-"""The fusions that Flower has too give what Flower's own functions give; see `tests/support/flower.py`."""
+"""The fusions that Flower has too give what Flower's own functions give."""
 
 import subprocess
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pulumi_wmlfl.fusion import create_fusion
-from tests.support.flower import flower_interpreter
+from tests.support.environments import interpreter
 
 ORACLE = Path(__file__).with_name("flower_oracle.py")
 SHAPES = [(20, 30), (30,), (2, 3, 4), (1,), ()]
@@ -30,7 +30,7 @@ def federation(parties, dtype, seed=5):
 @pytest.fixture(scope="module", params=[(7, "float32"), (10, "float64"), (40, "float32")], ids=str)
 def judged(request, tmp_path_factory):
     """Updates, counts and what Flower makes of them."""
-    python = flower_interpreter()
+    python = interpreter("flower")
     updates, counts = federation(*request.param)
     folder = tmp_path_factory.mktemp("flower")
     arrays = {f"u{p}_{i}": array for p, update in enumerate(updates) for i, array in enumerate(update)}

@@ -18,7 +18,7 @@ from pulumi_wmlfl.protocol.key_exchange import (
     request_certificate,
 )
 from tests.support.certificates import write_identities
-from tests.support.ibm import interpreter
+from tests.support.environments import interpreter
 
 SCRIPT = Path(__file__).with_name("ibm_crypto_parties.py")
 NAMES = ["one", "two", "three"]

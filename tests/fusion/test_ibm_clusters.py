@@ -12,7 +12,7 @@ from pulumi_wmlfl.cli.trained import from_bundle, read_layers
 from tests.aggregator.ibm_parties import IbmParty
 from tests.aggregator.trainings import Experiment
 from tests.server.samples import project
-from tests.support.ibm import interpreter
+from tests.support.environments import interpreter
 
 pytestmark = pytest.mark.thorough
 

@@ -12,7 +12,7 @@ import pytest
 from pulumi_wmlfl.party import read_settings, run_party
 from pulumi_wmlfl.party.kit import KitRequest, find_party_variables, make_kits
 from tests.party.experiments import Experiment
-from tests.support.ibm import interpreter
+from tests.support.environments import interpreter
 from tests.support.service import start_service
 
 pytestmark = pytest.mark.thorough

@@ -1,4 +1,4 @@
-"""Our frames in IBM's own serializer and its frames in ours; see `tests/support/ibm.py`."""
+"""Our frames in IBM's own serializer and its frames in ours; see `tests/support/environments.py`."""
 
 import subprocess
 from pathlib import Path
@@ -11,7 +11,7 @@ from pulumi_wmlfl.protocol import ExtType, Frame, from_party
 from pulumi_wmlfl.protocol.boosting import TREE_NODE, apply_tree, read_sketch
 from tests.protocol.samples import FROM_AGGREGATOR, FROM_PARTY
 from tests.protocol.test_codec import same
-from tests.support.ibm import interpreter
+from tests.support.environments import interpreter
 
 SCRIPT = Path(__file__).with_name("ibm_codec.py")
 GENERATIONS = [

@@ -1,6 +1,6 @@
-"""Interpreters with IBM's own SDKs and party libraries, whose pins cannot live beside ours.
+"""Interpreters with packages whose pins cannot live beside ours: IBM's SDKs and party libraries, and Flower.
 
-A test asks for one by the name of a file in `tests/contract/environments/`:
+A test asks for one by the name of a file in `tests/support/requirements/`:
 
 * `WMLFL_IBM_WML_PYTHON` (the name in capitals) names an interpreter that has everything already;
 * else it is built, once, in `WMLFL_TEST_CACHE` (default `~/.cache/wmlfl-tests`), outside the checkout;
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-REQUIREMENTS = Path(__file__).parents[1] / "contract" / "environments"
+REQUIREMENTS = Path(__file__).with_name("requirements")
 # Of the party libraries' list; its own dependencies are not needed, and large.
 WITHOUT_DEPENDENCIES = "skops==0.9.0"
 CA_VARIABLES = (
@@ -48,6 +48,7 @@ ENVIRONMENTS = {
     "ibm-wml-xgboost": Environment("3.10", 600, heavy=True),
     "ibm-watsonx-xgboost": Environment("3.11", 600, heavy=True),
     "ibm-wml-crypto": Environment("3.10", 900, heavy=True),
+    "flower": Environment("3.11", 300, heavy=True),
 }
 
 
@@ -81,7 +82,7 @@ def _built(name, environment):
             if failure.exists() and time.time() - failure.stat().st_mtime < 600:
                 raise Unavailable(f"{failure.read_text()} ({failure} keeps it from being tried again now)")
             try:
-                _build(folder, base, _requirements(name), environment.seconds)
+                _build(folder, base, name, environment.seconds)
             except Unavailable as reason:
                 failure.write_text(str(reason))
                 raise
@@ -106,7 +107,7 @@ def _requirements(name):
     return REQUIREMENTS / f"{name}.txt"
 
 
-def _build(folder, base, requirements, seconds):
+def _build(folder, base, name, seconds):
     deadline = time.monotonic() + seconds
     shutil.rmtree(folder, ignore_errors=True)
     python = str(folder / "bin" / "python")
@@ -116,8 +117,9 @@ def _build(folder, base, requirements, seconds):
     else:
         _run([base, "-m", "venv", str(folder)], deadline)
         install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run([*install, "-r", str(requirements)], deadline)
-    _run([*install, "--no-deps", WITHOUT_DEPENDENCIES], deadline)
+    _run([*install, "-r", str(_requirements(name))], deadline)
+    if name.startswith("ibm-"):
+        _run([*install, "--no-deps", WITHOUT_DEPENDENCIES], deadline)
 
 
 def _find_python(version):
