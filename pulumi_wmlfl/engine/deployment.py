@@ -24,7 +24,7 @@ from .providers import Providers
 from .registration import Registration
 from .settings import ConfigValue
 from .state import Resource
-from .steps import Op, Options, Step
+from .steps import CheckFailed, Op, Options, Step
 from .urns import (
     PROVIDER_PREFIX,
     STACK_TYPE,
@@ -152,6 +152,8 @@ class Deployment:
                 continue
             try:
                 self._plan(event)
+            except CheckFailed:
+                self._fail()  # every problem was reported
             except EngineError as error:
                 self._watcher.message(self._urn(event.wanted), "error", str(error))
                 self._fail()

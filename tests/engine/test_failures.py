@@ -201,3 +201,12 @@ def test_a_project_that_asks_for_more_is_refused_by_name(project, line, what):
     if "s3" in line:
         del project.environment["PULUMI_BACKEND_URL"]
     assert what in project.run("preview", code=1)
+
+
+def test_refused_inputs_are_named_one_by_one_and_nothing_is_said_beside(project):
+    project.want([{"name": "a", "props": {"bad": 1}}, {"name": "b"}])
+    for command in (("preview",), ("up", "--yes", "--skip-preview")):
+        errors = [line for line in project.run(*command, code=1).splitlines() if "error: a" in line]
+        assert [line.strip() for line in errors] == ["error: a: property bad: this is bad"]
+    told = json.loads(project.run("preview", "--json", code=1).partition("\nerror:")[0])
+    assert [entry["message"] for entry in told["diagnostics"]] == ["property bad: this is bad"]
