@@ -76,7 +76,7 @@ def section(collection: str) -> str:
             kind = f"{type_of(info.annotation, name)}{limits(info)}{', **required**' * info.is_required()}"
             lines.append(f"| `{key}` | {meaning_of(title, key)} | {kind} |")
         if nested.model_config.get("extra") == "allow":
-            lines.append("| any other key | what the fusion type wants: see [fusion](fusion.md) | |")
+            lines.append("| any other key | is let through; one that is very near to these is warned of | |")
     return "\n".join([*lines, ""])
 
 
@@ -111,6 +111,8 @@ def type_of(annotation: object, resource: str) -> str:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         title = title_of(annotation)
         return f"[`{title}`](#{resource.lower()}-{title})"
+    if annotation is typing.Any:
+        return "any"
     names = {str: "text", int: "whole number", float: "number", bool: "yes or no"}
     return names[typing.cast("type", annotation)]
 

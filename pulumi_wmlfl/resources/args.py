@@ -133,7 +133,7 @@ class RemoteTrainingArgs(Args):
 
 @dataclass(kw_only=True)
 class FederatedLearningArgs(Args):
-    """How a training fuses; hyperparameters of single fusion types go into `more`."""
+    """How a training fuses; keys that WML takes beside these go into `more`."""
 
     fusion_type: Text
     remote_training: pulumi.Input[RemoteTrainingArgs | Mapping[str, Any]]
@@ -142,7 +142,29 @@ class FederatedLearningArgs(Args):
     epochs: Whole | None = None
     hardware_spec: pulumi.Input[HardwareSpecArgs | Mapping[str, Any]] | None = None
     software_spec: pulumi.Input[SoftwareSpecArgs | Mapping[str, Any]] | None = None
+    version: Text | None = None
     log_level: Text | None = None
+    termination_predicate: Text | None = None
+    save_intermediate_models: pulumi.Input[bool] | None = None
+    optimizer: Open | None = None
+    loss: Text | None = None
+    metrics: Text | Texts | None = None
+    crypto: Open | None = None
+    byzantine_threshold: Whole | None = None
+    sigma: Number | None = None
+    sigma0: Number | None = None
+    gamma: Number | None = None
+    iters: Whole | None = None
+    learning_rate: Number | None = None
+    num_classes: Whole | None = None
+    max_bins: Whole | None = None
+    max_depth: Whole | None = None
+    max_leaf_nodes: Whole | None = None
+    min_samples_leaf: Whole | None = None
+    l2_regularization: Number | None = None
+    sketch_accuracy_vs_privacy: Number | None = None
+    random_state: Whole | None = None
+    verbose: pulumi.Input[bool] | Whole | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
 
 

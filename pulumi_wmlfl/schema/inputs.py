@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from ..errors import Problem
+from .near_keys import misspelt_keys, misspelt_name_of
 from .rules import FACTS, RULES, Known
 from .specs import SPECS, known_keys
 
@@ -71,7 +72,8 @@ def check_inputs(collection: str, inputs: Json, *, unknown: type) -> list[Proble
 def known_facts(collection: str, inputs: Json, *, unknown: type) -> list[Problem]:
     """Return what is worth a warning: WML may accept it, and experience says that it should not be so."""
     known = Known(inputs, unknown)
-    return [fact for rule in FACTS[collection] for fact in rule(known)]
+    facts = [fact for rule in FACTS[collection] for fact in rule(known)]
+    return facts + misspelt_keys(collection, inputs)
 
 
 def without_unknown_keys(collection: str, inputs: Json) -> tuple[Json, list[str]]:
@@ -109,7 +111,10 @@ def _problem(spec: type[BaseModel], entry: Any) -> Problem:
     where = _dotted(entry["loc"])
     kind = entry["type"]
     if kind == "missing":
-        return Problem(where, "is required")
+        *place, key = entry["loc"]
+        # In a closed place the wrong key is a problem of its own.
+        wrong = misspelt_name_of(str(key), entry["input"]) if place == ["federated_learning"] else ""
+        return Problem(where, f"is required; did you write {wrong!r} for it?" if wrong else "is required")
     if kind == "extra_forbidden":
         name = str(entry["loc"][-1])
         near = difflib.get_close_matches(name, known_keys(spec), n=1)

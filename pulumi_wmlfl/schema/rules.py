@@ -2,8 +2,7 @@
 
 A rule refuses what WML cannot accept; a fact only warns, because releases of WML differ.
 
-Source: WML's v4 API (fields, ranges), IBM's pages on frameworks and fusion methods, and the checks of IBM's
-party library for gradient-boosted trees.
+Source: WML's v4 API (fields, ranges), IBM's pages on frameworks and fusion methods.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import Problem
+from .hyperparameters import TREES, hyperparameter_facts
+from .near_keys import misspelt_name_of
 from .policy import REFERENCES
 from .specs import SERVICE_FUSION_TYPES
 
@@ -23,9 +24,8 @@ Json = dict[str, Any]
 
 _LEARNING = "federated_learning"
 _PARTIES = (_LEARNING, "remote_training", "remote_training_systems")
-_TREES = frozenset({"xgb_classifier", "xgb_regressor"})
-_NEURAL = frozenset({"tensorflow", "keras", "pytorch"})
-_SCIKIT = frozenset({"scikit-learn", "sklearn", "scikitlearn"})
+_NEURAL = frozenset({"tensorflow", "keras", "pytorch", "torch"})
+_SCIKIT = frozenset({"scikit-learn", "scikit_learn", "sklearn"})
 _FRAMEWORKS = _NEURAL | _SCIKIT | {"xgboost"}
 # Fusion types that exist for some frameworks only (IBM: frameworks and fusion methods).
 _ONLY_FOR: dict[str, frozenset[str]] = {
@@ -34,23 +34,15 @@ _ONLY_FOR: dict[str, frozenset[str]] = {
     "xgb_classifier": _SCIKIT | {"xgboost"},
     "xgb_regressor": _SCIKIT | {"xgboost"},
 }
-_LOSSES = (
-    "auto",
-    "binary_crossentropy",
-    "categorical_crossentropy",
-    "least_squares",
-    "least_absolute_deviation",
-)
-_PREDICATE = re.compile(r"^\s*\w+\s*(>=|<=|==|>|<)\s*[0-9.]+\s*$")
 _OLD_SOFTWARE = re.compile(r"^(default_py3\.\d+|runtime-22\.[12]-.*|tensorflow_2\.[1-9]-.*)$")
 
 
 class Known:
-    """Reads inputs; a place that is missing, wrong or not known yet reads as None."""
+    """Reads inputs; a place that is missing, wrong or not known yet (of class `unknown`) reads as None."""
 
     def __init__(self, inputs: Json, unknown: type) -> None:
         self._inputs = inputs
-        self._unknown = unknown
+        self.unknown = unknown
 
     def __call__(self, *path: str | int) -> Any:
         """Return the value at a place."""
@@ -62,13 +54,13 @@ class Known:
                 value = value[part]
             else:
                 return None
-        return None if isinstance(value, self._unknown) else value
+        return None if isinstance(value, self.unknown) else value
 
     def has(self, *path: str) -> bool:
         """Say whether something stands at a place, known or not; true where the place itself is unknown."""
         value: Any = self._inputs
         for part in path:
-            if isinstance(value, self._unknown):
+            if isinstance(value, self.unknown):
                 return True
             value = value.get(part) if isinstance(value, dict) else None
         return value is not None
@@ -137,8 +129,13 @@ def _quorum(known: Known) -> list[Problem]:
 
 
 def _framework(known: Known) -> str:
-    framework = known(_LEARNING, "model", "type")
-    return framework.lower().split("_")[0] if isinstance(framework, str) else ""
+    """Return the framework of the model's type: `pytorch-onnx_2.0` is of `pytorch`."""
+    named = known(_LEARNING, "model", "type")
+    if not isinstance(named, str):
+        return ""
+    lowered = named.lower()
+    near = (f for f in _FRAMEWORKS if lowered == f or lowered.startswith((f"{f}_", f"{f}-")))
+    return next(near, lowered)
 
 
 def _fusion(known: Known) -> list[Problem]:
@@ -146,24 +143,30 @@ def _fusion(known: Known) -> list[Problem]:
     problems = []
     only = _ONLY_FOR.get(fusion) if isinstance(fusion, str) else None
     if only and framework in _FRAMEWORKS - only:
-        names = ", ".join(sorted(only - {"sklearn", "scikitlearn"}))
+        names = ", ".join(sorted(only - {"sklearn", "scikit_learn", "torch"}))
         problems.append(Problem(f"{_LEARNING}.fusion_type", f"{fusion} exists for {names} only"))
     if fusion == "crypto_iter_avg" and known(_LEARNING, "hardware_spec", "name") == "XS":
         problems.append(
             Problem(f"{_LEARNING}.hardware_spec.name", "encrypted fusion needs at least S, not XS")
         )
     required = [] if fusion == "spahm" else ["rounds"]
-    if fusion in _TREES:
+    if fusion in TREES:
         required += ["learning_rate", "loss"]
     if fusion == "xgb_classifier":
         required.append("num_classes")
-    if isinstance(fusion, str) and known.has(_LEARNING):
+    learning = known(_LEARNING)
+    if isinstance(fusion, str) and isinstance(learning, dict):
         problems += [
-            Problem(f"{_LEARNING}.{key}", f"is required for {fusion}")
+            Problem(f"{_LEARNING}.{key}", f"is required for {fusion}{_meant(key, learning)}")
             for key in required
-            if not known.has(_LEARNING, key)
+            if learning.get(key) is None
         ]
     return problems
+
+
+def _meant(key: str, learning: Json) -> str:
+    wrong = misspelt_name_of(key, learning)
+    return f"; did you write {wrong!r} for it?" if wrong else ""
 
 
 def _unusual_fusion(known: Known) -> list[Problem]:
@@ -172,15 +175,18 @@ def _unusual_fusion(known: Known) -> list[Problem]:
     if framework and framework not in _FRAMEWORKS:
         text = f"is no framework that is known to work: {', '.join(sorted(_FRAMEWORKS))}"
         facts.append(Problem(f"{_LEARNING}.model.type", text))
+    fuses_models = isinstance(fusion, str) and fusion not in TREES
+    if framework == "xgboost" and fuses_models:
+        text = f"models of xgboost are fused by {' and '.join(sorted(TREES))} only"
+        facts.append(Problem(f"{_LEARNING}.model.type", text))
+    if fuses_models and not known.has(_LEARNING, "model"):
+        facts.append(Problem(f"{_LEARNING}.model", f"is missing: {fusion} fuses a model"))
+    if fusion == "pfnm":
+        text = "pfnm is not carried out by the local service: IBM's party cannot resize its model"
+        facts.append(Problem(f"{_LEARNING}.fusion_type", text))
     if fusion in SERVICE_FUSION_TYPES:
         text = f"{fusion} is fused by the local service; IBM's releases refuse it"
         facts.append(Problem(f"{_LEARNING}.fusion_type", text))
-    if known.has(_LEARNING, "crypto") and isinstance(fusion, str) and fusion != "crypto_iter_avg":
-        facts.append(Problem(f"{_LEARNING}.crypto", f"has no effect with {fusion}"))
-    predicate = known(_LEARNING, "termination_predicate")
-    if isinstance(predicate, str) and not _PREDICATE.match(predicate):
-        text = "is not of the form that WML documents, such as 'accuracy >= 0.8'"
-        facts.append(Problem(f"{_LEARNING}.termination_predicate", text))
     return facts
 
 
@@ -192,32 +198,9 @@ def _small_quorum(known: Known) -> list[Problem]:
     return []
 
 
-def _tree_parameters(known: Known) -> list[Problem]:
-    if known(_LEARNING, "fusion_type") not in _TREES:
-        return []
-    ranges: dict[str, tuple[float, float]] = {
-        "learning_rate": (1e-300, math.inf),
-        "max_bins": (2, 255),
-        "max_depth": (0, math.inf),
-        "max_leaf_nodes": (2, math.inf),
-        "min_samples_leaf": (0, math.inf),
-        "sketch_accuracy_vs_privacy": (0, 1),
-    }
-    facts = []
-    for key, (least, most) in ranges.items():
-        value = known(_LEARNING, key)
-        if isinstance(value, int | float) and not least <= value <= most:
-            facts.append(Problem(f"{_LEARNING}.{key}", f"{value:g} is outside of what IBM's party accepts"))
-    loss, classes = known(_LEARNING, "loss"), known(_LEARNING, "num_classes")
-    if isinstance(loss, str) and loss not in _LOSSES:
-        facts.append(Problem(f"{_LEARNING}.loss", f"is none of {', '.join(_LOSSES)}"))
-    if isinstance(classes, int) and (
-        classes < 2
-        or (loss == "binary_crossentropy" and classes != 2)
-        or (loss == "categorical_crossentropy" and classes == 2)
-    ):
-        facts.append(Problem(f"{_LEARNING}.num_classes", f"{classes} classes do not go with {loss}"))
-    return facts
+def _hyperparameters(known: Known) -> list[Problem]:
+    learning = known(_LEARNING)
+    return hyperparameter_facts(learning, known.unknown) if isinstance(learning, dict) else []
 
 
 def _old_software(*path: str) -> Rule:
@@ -249,7 +232,7 @@ FACTS: dict[str, tuple[Rule, ...]] = {
     "trainings": (
         _unusual_fusion,
         _small_quorum,
-        _tree_parameters,
+        _hyperparameters,
         _old_software(_LEARNING, "software_spec"),
     ),
 }

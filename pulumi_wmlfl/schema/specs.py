@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-__all__ = ["SERVICE_FUSION_TYPES", "SPECS", "known_keys"]
+__all__ = ["FEDERATED_LEARNING_KEYS", "SERVICE_FUSION_TYPES", "SPECS", "known_keys"]
 
 Json = dict[str, Any]
 
@@ -128,7 +128,10 @@ class _FederatedModel(_Spec):
 
 
 class _FederatedLearning(BaseModel):
-    """WML keeps this place open: fusion types bring hyperparameters of their own."""
+    """WML keeps this place open: what is not here is let through.
+
+    Of hyperparameters only the types are fixed: releases differ in the ranges, which are facts.
+    """
 
     model_config = ConfigDict(extra="allow", strict=True, protected_namespaces=())
     fusion_type: Annotated[str, AfterValidator(_fusion_type)]
@@ -138,7 +141,32 @@ class _FederatedLearning(BaseModel):
     epochs: Annotated[int, Field(ge=1)] | None = None
     hardware_spec: _HardwareSpec | None = None
     software_spec: _Reference | None = None
+    version: str | None = None
     log_level: Literal["critical", "error", "warning", "info", "debug"] | None = None
+    termination_predicate: str | None = None
+    save_intermediate_models: bool | None = None
+    optimizer: Json | None = None
+    loss: str | None = None
+    metrics: Any = None
+    crypto: Json | None = None
+    byzantine_threshold: int | None = None
+    sigma: float | None = None
+    sigma0: float | None = None
+    gamma: float | None = None
+    iters: int | None = None
+    learning_rate: float | None = None
+    num_classes: int | None = None
+    max_bins: int | None = None
+    max_depth: int | None = None
+    max_leaf_nodes: int | None = None
+    min_samples_leaf: int | None = None
+    l2_regularization: float | None = None
+    sketch_accuracy_vs_privacy: float | None = None
+    random_state: int | None = None
+    verbose: Any = None
+
+
+FEDERATED_LEARNING_KEYS = frozenset(_FederatedLearning.model_fields)
 
 
 class _ResultsReference(_Spec):

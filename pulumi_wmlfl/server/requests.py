@@ -147,18 +147,38 @@ class _Model(_Request):
     spec: dict[str, Any] | None = None
 
 
-class _Hardware(_Request):
-    name: str | None = None
-    id: str | None = None
+class _Hardware(_Reference):
+    num_nodes: Annotated[int, Field(ge=1)] | None = None
 
 
 class _FederatedLearning(_Request):
+    """Of hyperparameters only the types; what they may be, and the parties' own, the aggregator says."""
+
     fusion_type: _FUSION_TYPES
     remote_training: _RemoteTraining
     model: _Model | None = None
     rounds: Annotated[int, Field(ge=1)] | None = None
     termination_predicate: Text | None = None
     hardware_spec: _Hardware | None = None
+    software_spec: _Reference | None = None
+    version: str | None = None
+    log_level: Literal["critical", "error", "warning", "info", "debug"] | None = None
+    save_intermediate_models: bool | None = None
+    crypto: dict[str, Any] | None = None
+    byzantine_threshold: int | None = None
+    sigma: float | None = None
+    sigma0: float | None = None
+    gamma: float | None = None
+    iters: int | None = None
+    learning_rate: float | None = None
+    num_classes: int | None = None
+    max_bins: int | None = None
+    max_depth: int | None = None
+    max_leaf_nodes: int | None = None
+    min_samples_leaf: int | None = None
+    l2_regularization: float | None = None
+    sketch_accuracy_vs_privacy: float | None = None
+    random_state: int | None = None
 
     @model_validator(mode="after")
     def _encrypted(self) -> _FederatedLearning:

@@ -154,7 +154,8 @@ r = RemoteTrainingSystem("r", allowed_identities=[AllowedIdentityArgs(id="IBMid-
 remote = RemoteTrainingArgs(remote_training_systems=[PartyArgs(id=r.id)], quorum=v.get("quorum", 1.0))
 t = Training("t", federated_learning=FederatedLearningArgs(
                  model=FederatedModelArgs(type="tensorflow", spec={"id": m.id}), fusion_type="iter_avg",
-                 rounds=v.get("rounds", 3), remote_training=remote, more={"optimizer": {"name": "SGD"}}),
+                 rounds=v.get("rounds", 3), remote_training=remote, optimizer={"name": "SGD"},
+                 more=v.get("more", {})),
              results_reference=ResultsReferenceArgs(type="container", location={"path": "."}),
              timeouts=TimeoutsArgs(create=v.get("seconds", 30)), triggers=v.get("triggers"))
 pulumi.export("training", t.id)
@@ -171,11 +172,14 @@ def typed(stack):
 def test_the_preview_names_what_changes_and_facts_warn_once(typed):
     typed.up()
     typed("preview", "--expect-no-changes")
-    said = typed("preview", "--diff", variant={"a": 2, "rounds": 5, "quorum": 0.5})
+    said = typed("preview", "--diff", variant={"a": 2, "rounds": 5, "quorum": 0.5, "more": {"epoch": 2}})
     assert "~ a: 1 => 2" in said
     assert "~ rounds         : 3 => 5" in said
     assert "+-pulumi-python:dynamic/wmlfl:Training: (replace)" in said
     assert said.count("warning: federated_learning.remote_training.quorum: 0.5 of 1 parties") == 1
+    assert (
+        "warning: federated_learning.epoch: is not a key that is known here; did you mean 'epochs'?" in said
+    )
 
 
 def test_a_wait_that_was_too_short_goes_on_with_the_next_up(typed, service):
