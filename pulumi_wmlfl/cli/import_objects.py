@@ -125,7 +125,7 @@ def _about_marker(entry: Adopted, stack: StackState, wanted: Wanted) -> Iterator
         raise ImportRefused(
             f"The {entry.title} carries the marker of another stack, {entry.marker}: if that stack still has "
             "it, its destroy deletes it.",
-            hint="Let the other stack forget it (`pulumi state delete URN`), then give --from-other-stack.",
+            hint="Let the other stack forget it (`wmlfl state delete URN`), then give --from-other-stack.",
         )
     if entry.collection == "trainings":
         yield (

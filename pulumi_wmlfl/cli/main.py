@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "destroy": ("deploy", "destroy", "Delete every resource of a stack."),
     "cancel": ("deploy", "cancel", "Take away the locks of a run that no longer lives."),
     "stack": ("stack", "stack", "Manage stacks: ls, init, select, rm, output, export, import."),
+    "state": ("state", "state", "Let a stack forget resources without touching them."),
     "config": ("config", "config", "Manage configuration: set, get, rm."),
     "serve": ("serve", "serve", "Run the local WML service."),
     "training": ("training", "training", "List, look at, follow and cancel trainings."),
@@ -38,7 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 # The extra that brings what a command needs, where it is not `local`.
-_ENGINE = ("preview", "up", "refresh", "destroy", "cancel", "stack", "config", "import")
+_ENGINE = ("preview", "up", "refresh", "destroy", "cancel", "stack", "state", "config", "import")
 EXTRAS = {**dict.fromkeys(_ENGINE, "engine"), "party": "party"}
 
 

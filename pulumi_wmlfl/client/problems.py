@@ -143,7 +143,7 @@ def _not_found(said: Said, *, method: str, path: str) -> tuple[type[WmlResponseE
         return (
             WmlResponseError,
             "Check wmlfl:projectId or wmlfl:spaceId, and that the user is a member there. If it was deleted, "
-            "remove its resources from the state with `pulumi state delete`.",
+            "remove its resources from the state with `wmlfl state delete`.",
         )
     if method in {"GET", "POST"} and _COLLECTION.search(path):
         return (

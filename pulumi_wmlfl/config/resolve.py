@@ -49,7 +49,7 @@ def resolve_settings(
         whose = f" of the provider {provider}" if provider else ""
         raise ConfigurationError(
             f"The configuration{whose} is not complete: {'; '.join(problems).replace(PREFIX, prefix)}.",
-            hint="Set it with `pulumi config set [--secret] wmlfl:KEY VALUE` or the environment variable.",
+            hint="Set it with `wmlfl config set [--secret] wmlfl:KEY VALUE` or the environment variable.",
         )
     return Settings(
         platform=platform,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -197,6 +197,33 @@ class Stack:
             raise EngineError(f"could not import: the resource '{foreign[0]}' is of another stack.")
         snapshot.resources = in_order(snapshot.resources, strict=True)
         with self.locked():
+            self.write(snapshot)
+
+    def forget(self, urns: Collection[str], *, force: bool = False, dependents: bool = False) -> None:
+        """Take resources out of the state without touching them; `dependents`: also what needs them.
+
+        Raises:
+            EngineError: there is none, one is protected (without `force`), or others need it.
+        """
+        with self.locked():
+            snapshot = self.snapshot()
+            gone, kept = set(urns), []
+            for urn in sorted(gone - {entry.urn for entry in snapshot.resources}):
+                raise EngineError(f"No such resource '{urn}' exists in the current state.")
+            for entry in snapshot.resources:
+                needed = gone.intersection(entry.needs())
+                if needed and entry.urn not in gone and not dependents:
+                    raise EngineError(
+                        f"'{min(needed)}' cannot be forgotten: '{entry.urn}' depends on it.",
+                        hint="Forget that too, or pass --target-dependents.",
+                    )
+                if not needed and entry.urn not in gone:
+                    kept.append(entry)
+                    continue
+                if entry.protect and not force:
+                    raise EngineError(f"'{entry.urn}' is protected.", hint="Pass --force to forget it.")
+                gone.add(entry.urn)
+            snapshot.resources = kept
             self.write(snapshot)
 
     def exported(self, *, show_secrets: bool = False) -> dict[str, Any]:

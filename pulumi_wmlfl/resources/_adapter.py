@@ -133,7 +133,7 @@ class WmlProvider(ResourceProvider):
                 _engine_link.fail_with_partial_state(partial.id, outputs, error.with_code())
                 raise
             except NotFound as error:
-                error.hint = "It was deleted behind Pulumi's back: run `pulumi refresh`, then `pulumi up`."
+                error.hint = "It was deleted behind Pulumi's back: run `wmlfl refresh`, then `wmlfl up`."
                 raise
             return UpdateResult(self._secret(outputs))
 

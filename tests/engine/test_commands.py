@@ -83,3 +83,20 @@ def test_a_person_at_a_terminal_sees_what_runs_and_is_asked(project):
         run.kill() if run.poll() is None and "2 created" not in shown else run.wait(60)
         os.close(leader)
     assert run.returncode == 0
+
+
+def test_a_resource_is_forgotten_and_its_object_stays(project):
+    project.want([{"name": "a"}, {"name": "b", "props": {"of": "${a.id}"}, "opts": {"protect": True}}])
+    project.up()
+    urns = {name: entry["urn"] for name, entry in project.resources().items()}
+    forget = ("state", "delete", "--yes")
+    assert "No such resource" in project.run(*forget, urns["a"] + "x", code=1)
+    assert f"'{urns['b']}' depends on it" in project.run(*forget, urns["a"], code=1)
+    assert "is protected" in project.run(*forget, urns["a"], "--target-dependents", code=1)
+    assert "--yes must be passed" in project.run("state", "delete", urns["b"], code=1)
+    assert set(urns) == set(project.resources())
+    project.run(*forget, urns["b"], "--force")
+    assert set(urns) - {"b"} == set(project.resources())
+    project.run(*forget, urns["a"], "--target-dependents")
+    assert not {"a", "b"} & set(project.resources())
+    assert project.objects() == ["a", "b"]

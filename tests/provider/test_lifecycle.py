@@ -242,7 +242,7 @@ def test_an_object_deleted_behind_pulumi_s_back_is_named_when_it_is_updated(prov
     collection = "remote_training_systems"
     object_id, outputs, inputs = provider.deployed(collection, declare(collection))
     service.client().delete(collection, object_id, service.scope)
-    with pytest.raises(Failure, match="pulumi refresh"):
+    with pytest.raises(Failure, match="wmlfl refresh"):
         provider.update(collection, object_id, outputs, {**inputs, "description": "x"})
 
 
