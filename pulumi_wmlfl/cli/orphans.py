@@ -16,7 +16,7 @@ from .environment import Environment, Place, place_options, reporting, run_engin
 from .report import emit, printable, show_table
 
 if TYPE_CHECKING:
-    from ..core.orphans import Orphan, Recorded
+    from ..core.orphans import Orphan
 
 __all__ = ["orphans"]
 
@@ -72,9 +72,10 @@ def orphans(
     known = known or read_state(run_engine(("stack", "export"), place))
     others = [scope for scope in known.scopes if scope not in scopes]
     marked += marked_objects(environment.client, others, urn)
-    found = _settled(marked, known, seconds=60 * older_than)
+    lost = [orphan for orphan in marked if orphan.id not in known.ids]
+    found = _settled(lost, seconds=60 * older_than)
     if not as_json:
-        _show(found)
+        _show(found, young=len(lost) - len(found), minutes=older_than)
     if delete and found:
         confirm(f"Delete these {len(found)} objects for good?", yes=yes)
         for orphan in found:
@@ -85,9 +86,9 @@ def orphans(
         emit("orphans", [{**_view(orphan), "deleted": delete} for orphan in found])
 
 
-def _settled(marked: list[Orphan], known: Recorded, *, seconds: float) -> list[Orphan]:
+def _settled(lost: list[Orphan], *, seconds: float) -> list[Orphan]:
     now = datetime.now(UTC)
-    return [orphan for orphan in marked if orphan.id not in known.ids and orphan.age(now) >= seconds]
+    return [orphan for orphan in lost if orphan.age(now) >= seconds]
 
 
 def _export_of(path: Path) -> dict[str, Any]:
@@ -112,12 +113,14 @@ def _urn_of(place: Place) -> str:
     return f"urn:pulumi:{stack.name}::{stack.project}"
 
 
-def _show(found: list[Orphan]) -> None:
+def _show(found: list[Orphan], *, young: int, minutes: float) -> None:
     rows = [
         (entry.id, entry.noun, entry.name, entry.state, entry.created_at, entry.scope.id) for entry in found
     ]
     columns = ("id", "kind", "name", "state", "created", "project or space")
     show_table(columns, rows, empty="There are no orphans.")
+    if young:
+        click.echo(f"Left out: {young} younger than {minutes:g} minutes (--older-than).")
 
 
 def _view(orphan: Orphan) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from .values import DEFAULT, Values, choose_between, choose_credentials, collect
 
 __all__ = ["resolve_settings"]
 
+_NAMES = {"cloud": "IBM Cloud", "cpd": "Cloud Pak for Data", "local": "the local service"}
 _NO_VARIABLE = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -47,8 +48,10 @@ def resolve_settings(
     problems = missing(found, platform)
     if problems:
         whose = f" of the provider {provider}" if provider else ""
+        decided = next((key for key in ("platform", "url", "region") if key in found.values), "")
+        why = f" for {_NAMES[platform]}, chosen by {found.describe(decided)}," if decided else ""
         raise ConfigurationError(
-            f"The configuration{whose} is not complete: {'; '.join(problems).replace(PREFIX, prefix)}.",
+            f"The configuration{whose}{why} is not complete: {'; '.join(problems).replace(PREFIX, prefix)}.",
             hint="Set it with `wmlfl config set [--secret] wmlfl:KEY VALUE` or the environment variable.",
         )
     return Settings(

@@ -134,6 +134,11 @@ def test_numbers_may_come_as_numbers():
             "wmlfl:username (WMLFL_USERNAME) is missing; "
             "wmlfl:apikey or wmlfl:password (WMLFL_APIKEY, WMLFL_PASSWORD) is missing",
         ),
+        (
+            {"wmlfl:platform": "local"},
+            {"WMLFL_URL": "https://cpd.example.com"},
+            "The configuration for Cloud Pak for Data, chosen by url (environment variable WMLFL_URL)",
+        ),
         ({"wmlfl:platform": "cpd", "wmlfl:apikey": "k"}, {}, "wmlfl:url or wmlfl:region"),
         (
             {**CLOUD, "wmlfl:region": "mars"},
