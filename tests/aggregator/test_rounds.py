@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from pulumi_wmlfl.protocol import MessageType
+from pulumi_wmlfl.protocol import MessageType, Register
 from tests.aggregator.parties import Line, Party, update_of
 from tests.aggregator.trainings import Experiment, package
 
@@ -230,3 +230,17 @@ def test_cancelling_stops_the_parties_at_any_time(trainer):
         line.expect(MessageType.STOP)
         line.close()
     assert experiment.state() == "canceled"
+
+
+def test_parties_that_register_at_once_all_get_the_whole_package(trainer):
+    content = package(content=bytes(32 << 20))
+    experiment = Experiment(trainer, parties=6, content=content, learning={"rounds": 1})
+    experiment.reaches("accepting_parties")
+    lines = [Line(trainer, experiment.id, rts_id) for rts_id in experiment.rts]
+    for line in lines:
+        line.send(Register(id_request=1, rts_id=line.rts_id, version="1.0.370"))
+    replies = [line.receive() for line in lines]
+    assert [reply.accepted for reply in replies] == [True] * 6
+    assert {reply.model_package == content for reply in replies} == {True}
+    for line in lines:
+        line.close()

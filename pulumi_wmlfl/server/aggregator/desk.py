@@ -86,6 +86,7 @@ class Desk:
         self._ballot: Ballot | None = None
         self._replies: dict[int, bytes] = {}
         self._config: RegisterReply | None = None
+        self._preparing = asyncio.Lock()
         self.closed = ""
         self.problem = ""
 
@@ -253,7 +254,9 @@ class Desk:
                 raise ServiceError(self.closed or self.problem)
             if party.refusals >= _MOST_REFUSALS:
                 raise ServiceError(f"This party was refused {party.refusals} times in this training.")
-            frame = await self._registered_frame(message.id_request)
+            # Of parties that register at once the first one prepares what all of them are told.
+            async with self._preparing:
+                frame = await self._registered_frame(message.id_request)
         except ServiceError as error:
             await party.send(RegisterReply.refused(message.id_request, str(error)).frame().encode())
             self.note(party, "refuse", reason=str(error))
