@@ -13,10 +13,12 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
 DIGITS = ROOT / "examples" / "digits"
@@ -118,6 +120,8 @@ def deploy(environment: dict[str, str], folder: Path, **settings: str) -> dict:
 def destroy(environment: dict[str, str]) -> int:
     """Destroy the experiments, remove the stacks, stop the service and remove what it kept."""
     if READY.exists():
+        # One that was killed is needed once more: it has the objects.
+        service = start_service(environment)
         for folder in (DIGITS, ROOT):
             wmlfl(environment, "stack", "select", "--create", STACK, folder=folder)
             wmlfl(
@@ -125,7 +129,7 @@ def destroy(environment: dict[str, str]) -> int:
             )
             kept = ["--preserve-config"] if folder == ROOT else []
             wmlfl(environment, "stack", "rm", STACK, "--yes", *kept, folder=folder)
-        os.kill(json.loads(READY.read_text())["pid"], signal.SIGTERM)
+        os.kill(service["pid"], signal.SIGTERM)
         wait_until(lambda: not READY.exists(), "the service to stop")
     # The stored models of the trainings are in there too, and users with keys.
     for kept in ("data", "keys", "kits"):
@@ -186,7 +190,7 @@ def wmlfl(
 
 def start_service(environment: dict[str, str]) -> dict[str, str]:
     """Start `wmlfl serve` in the background, unless it runs already."""
-    if not (READY.exists() and is_running(json.loads(READY.read_text())["pid"])):
+    if not (READY.exists() and is_running(json.loads(READY.read_text()))):
         READY.unlink(missing_ok=True)
         command = [
             "wmlfl",
@@ -213,11 +217,13 @@ def start_service(environment: dict[str, str]) -> dict[str, str]:
     return json.loads(READY.read_text())
 
 
-def is_running(pid: int) -> bool:
-    """Say whether a process lives."""
+def is_running(ready: dict[str, str]) -> bool:
+    """Say whether the service of a ready file lives: its process, at its address."""
+    address = urlsplit(ready["url"])
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        os.kill(int(ready["pid"]), 0)
+        socket.create_connection((address.hostname, address.port), timeout=10).close()
+    except OSError:
         return False
     return True
 
@@ -250,7 +256,7 @@ def make_kits(environment: dict[str, str]) -> dict[str, Path]:
     kits = HOME / "kits"
     options = ("--out", str(kits), "--update", "--data-handler", "data_handler.py", "--json")
     made = wmlfl(environment, "party", "kit", "--stack", STACK, *options, folder=DIGITS)
-    found = {name: Path(path) for name, path in json.loads(made)["kits"].items()}
+    found = {kit["party"]: Path(kit["path"]) for kit in json.loads(made)["data"]}
     say(f"A kit for each: .wmlfl/kits/{{{','.join(path.name for path in found.values())}}}")
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import sys
@@ -12,6 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from .environment import reporting
+from .report import emit
 
 __all__ = ["party"]
 
@@ -64,8 +66,9 @@ def _settings_options(function: F) -> F:
     show_default=True,
     help="How long to seek a lost aggregator.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object per line.")
+@click.option("--json", "-j", "as_json", is_flag=True, help="Print one line of JSON for each event.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@reporting
 def run(*, source: Path | None, model: str | None, as_json: bool, quiet: bool, **options: Any) -> None:
     """Take part in a training until it ends.
 
@@ -96,7 +99,11 @@ def run(*, source: Path | None, model: str | None, as_json: bool, quiet: bool, *
     except KeyboardInterrupt:
         click.echo(f"{settings.display_name} left the training.", err=True)
         sys.exit(130)
-    if not quiet and not as_json:
+    if quiet:
+        return
+    if as_json:
+        emit("party-result", asdict(result), compact=True)
+    else:
         click.echo(f"{result.party}: the training is {result.state} after {len(result.rounds)} rounds.")
 
 
@@ -128,7 +135,8 @@ def run(*, source: Path | None, model: str | None, as_json: bool, quiet: bool, *
 @click.option("--model", metavar="MODEL", help="Describe the model for the parties; as for `run`.")
 @click.option("--data-handler", type=_FILE, help="Put this data handler in, instead of one to fill in.")
 @click.option("--ibm", is_flag=True, help="Add what is needed to take part with IBM's party library.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "-j", "as_json", is_flag=True, help="Print one JSON document.")
+@reporting
 def kit(
     *,
     outputs: Path | None,
@@ -156,7 +164,7 @@ def kit(
     authority = ca_file or local_authority(variables.host)
     made = make_kits(variables, KitRequest(ca_file=authority, model=described, **request))
     if as_json:
-        click.echo(json.dumps({"version": 1, "kits": {name: str(path) for name, path in made.items()}}))
+        emit("party-kits", [{"party": name, "path": str(path)} for name, path in made.items()])
         return
     for name, path in made.items():
         click.echo(f"{name}: {path}")
@@ -169,7 +177,8 @@ _MARKS = {"ok": "ok", "problem": "PROBLEM", "skipped": "skipped"}
 @click.argument("source", required=False, type=click.Path(path_type=Path))
 @_settings_options
 @click.option("--model", metavar="MODEL", help="As for `run`.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "-j", "as_json", is_flag=True, help="Print one JSON document.")
+@reporting
 def doctor(*, source: Path | None, model: str | None, as_json: bool, **options: Any) -> None:
     """Check on this machine whether the party can take part; say what to do where it cannot.
 
@@ -188,9 +197,7 @@ def doctor(*, source: Path | None, model: str | None, as_json: bool, **options: 
     findings = examine(source, overrides=options, on_finding=(lambda _: None) if as_json else show)
     problems = sum(finding.status == "problem" for finding in findings)
     if as_json:
-        click.echo(
-            json.dumps({"version": 1, "problems": problems, "findings": [asdict(f) for f in findings]})
-        )
+        emit("party-doctor", {"problems": problems, "findings": [asdict(finding) for finding in findings]})
     else:
         click.echo("This party can take part." if not problems else f"Problems: {problems}.")
     sys.exit(1 if problems else 0)

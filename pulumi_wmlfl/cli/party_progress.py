@@ -1,13 +1,14 @@
-"""How a party's events look: lines with a bar for people, JSON lines for programs."""
+"""How a party's events look: lines with a bar for people, envelopes for programs."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
+
+from .report import emit
 
 if TYPE_CHECKING:
     from ..party import PartyEvent
@@ -19,8 +20,9 @@ _TOLD = ("acc", "accuracy", "accuracy_score", "score", "r2_score", "loss")
 
 
 def show_for_programs(event: PartyEvent) -> None:
-    """Print one event as one JSON object."""
-    click.echo(json.dumps({"version": 1, **asdict(event)}))
+    """Print one event as an envelope on one line; what `kind` is to the event is `event` in the data."""
+    told = asdict(event)
+    emit("party-event", {"event": told.pop("kind"), **told}, compact=True)
 
 
 def show_for_people(*, width: int = 0) -> Callable[[PartyEvent], None]:

@@ -1,12 +1,13 @@
 """What commands answer with: tables and lines for people, one versioned envelope for programs.
 
 The envelope is `{"version": 1, "kind": …, "data": …}`; a failure has the kind `error`. Keys may be added to
-`data` without a new version; none is taken away or gets another meaning.
+`data` without a new version; none is taken away or gets another meaning. A number that is none is null.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -37,12 +38,20 @@ _WIDE = 1000
 
 def emit(kind: str, data: Any, *, compact: bool = False) -> None:
     """Print one envelope; `compact` on one line, where more follow."""
-    envelope = {"version": VERSION, "kind": kind, "data": data}
-    click.echo(json.dumps(envelope, ensure_ascii=False, indent=None if compact else 2))
+    envelope = {"version": VERSION, "kind": kind, "data": _finite(data)}
+    click.echo(json.dumps(envelope, ensure_ascii=False, allow_nan=False, indent=None if compact else 2))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def emit_error(error: WmlflError) -> None:
-    """Print a failure as an envelope."""
+    """Print a failure as an envelope, on one line: it may end a stream of lines."""
     emit(
         "error",
         {
@@ -51,6 +60,7 @@ def emit_error(error: WmlflError) -> None:
             "message": str(error),
             "exit_code": error.exit_code,
         },
+        compact=True,
     )
 
 

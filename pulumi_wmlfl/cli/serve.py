@@ -76,7 +76,7 @@ _LIMITS = frozenset(
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
-    default="warning",
+    default="info",
     show_default=True,
     help="What is logged on standard error.",
 )

@@ -139,6 +139,7 @@ class Manager:
                 continue
             progress("taking over what an interrupted deployment left behind")
             maker.notes.handed_over(maker.notes.made(note, found.id))
+            maker.taken_over.add(found.id)
             taken = Created(found.id, self.update(found.id, known[1], inputs, progress))
         return taken
 
@@ -159,8 +160,16 @@ class Manager:
 
     def in_state(self, object_id: str) -> None:
         """Take note that the engine knows an object: it asked about it."""
-        if self._maker is not None and self._identity is not None:
-            self._maker.notes.in_state(self._identity.urn, self._identity.program, object_id)
+        if self._maker is not None:
+            self._maker.notes.in_state(object_id)
+
+    def was_taken_over(self, object_id: str) -> bool:
+        """Say whether this deployment took the object over: what it replaces is then the object itself.
+
+        The engine asks about no object before it replaces it because of `--replace`, so one that is in the
+        state and was not known to be is taken for left behind.
+        """
+        return self._maker is not None and object_id in self._maker.taken_over
 
     def read(self, object_id: str, outputs: Json) -> tuple[Json, Json] | None:
         """Return inputs and outputs as WML has them now; None if the object is gone.

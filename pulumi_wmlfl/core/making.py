@@ -68,6 +68,7 @@ class Maker:
     lookup: Lookup
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
+    taken_over: set[str] = field(default_factory=set)
     _ours: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:

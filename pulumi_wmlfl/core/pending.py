@@ -73,8 +73,11 @@ class Notes:
 
     def open_for(self, urn: str, program: str) -> list[Note]:
         """Return the notes of earlier tries of a resource."""
+        return self._found(f"{_key(urn, program)}-*.json")
+
+    def _found(self, pattern: str) -> list[Note]:
         found = []
-        for path in sorted(self._folder.glob(f"{_key(urn, program)}-*.json")):
+        for path in sorted(self._folder.glob(pattern)):
             try:
                 found.append(Note(**json.loads(path.read_text(encoding="utf-8"))))
             except (OSError, ValueError, TypeError):
@@ -97,9 +100,9 @@ class Notes:
         with self._lock:
             self._handed_over.append(note)
 
-    def in_state(self, urn: str, program: str, object_id: str) -> None:
-        """Remove the note of an object that the engine asks about: it is in the state."""
-        self.remove(note for note in self.open_for(urn, program) if note.object_id == object_id)
+    def in_state(self, object_id: str) -> None:
+        """Remove the note of an object that the engine asks about: it is in the state, by whatever name."""
+        self.remove(note for note in self._found("*.json") if note.object_id == object_id)
 
     def ended_in_order(self) -> None:
         """Remove the notes of all objects that the engine was told of."""

@@ -120,6 +120,7 @@ class Attempt:
         self._door.info = self._info()
         server = Server(self._door, self._watcher, threads=self._options.parallel * 4 + 16)
         self._address.set_result(server.address)
+        in_order = False
         try:
             if self._kind == "refresh" or refresh:
                 self._refresh()
@@ -130,8 +131,9 @@ class Attempt:
                 self._ledger.close()
                 if not self._options.dry_run:
                     self._snapshot = self._ledger.current()
+            in_order = True
         finally:
-            self._providers.end(at_once=self._cancellation.at_once.is_set())
+            self._providers.end(at_once=not in_order or self._cancellation.at_once.is_set())
             server.stop()
 
     def _open_journal(self, snapshot: Snapshot) -> Any:

@@ -84,19 +84,25 @@ class Child:
         return code
 
     def end(self, *, at_once: bool = False) -> None:
-        """End the child and everything it started."""
+        """End the child and everything it started; `at_once`: without giving it the time to do so in order.
+
+        A provider is interrupted, as Pulumi does it: that tells it that all it answered is in the state.
+        """
         with self._closing:
             if self._pipe < 0:
                 return
-            os.close(self._pipe)
-            self._pipe = -1
+            pipe, self._pipe = self._pipe, -1
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL if at_once else signal.SIGTERM)
+            in_order = signal.SIGINT if self._first_line else signal.SIGTERM
+            os.killpg(self._process.pid, signal.SIGKILL if at_once else in_order)
         try:
             self._process.wait(timeout=2)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+        finally:
+            # With it the child would end by itself, and not in order.
+            os.close(pipe)
         for stream in (self._process.stdout, self._process.stderr):
             if stream is not None and not self._readers:
                 stream.close()

@@ -195,6 +195,9 @@ class Provider:
 
     def end(self, *, at_once: bool = False) -> None:
         """End the process."""
+        if self._channel is not None and not at_once:
+            # Nobody asks any more; a channel that is open would print that the server goes away.
+            self._channel.close()
         child = self._child
         if child is not None:
             child.end(at_once=at_once)

@@ -55,6 +55,8 @@ _LONGEST_PAUSE = 10.0
 _OPEN_SECONDS = 30.0
 _PING_SECONDS = 20.0
 _PING_PATIENCE = 120.0
+# A later release may say something that this one does not know; nobody says nothing else.
+_MOST_NONSENSE = 10
 
 
 class Connection:
@@ -80,6 +82,7 @@ class Connection:
         self._work: asyncio.Queue[Request | RegisterReply] = asyncio.Queue()
         self._taken: set[int] = set()
         self._unconfirmed: dict[int, bytes] = {}
+        self._nonsense = 0
         self._registered = self._registered_again = False
         self._fatal: WmlflError | None = None
         self._tls = self._tls_context()
@@ -139,7 +142,7 @@ class Connection:
             return ""
 
     async def _connected_once(self) -> tuple[bool, str | None]:
-        """Hold one connection; return whether anything came, and why it ended (None: the training did)."""
+        """Hold one connection; return whether a message came, and why it ended (None: the training did)."""
         heard = False
         try:
             authorization = self._kept_key or await in_thread(self._authorization)
@@ -152,10 +155,12 @@ class Connection:
                 await self._greet(socket)
                 while True:
                     message = self._read(await socket.recv())
+                    if message is None:
+                        continue
                     if isinstance(message, Refusal) and not heard and self._may_register_again():
                         return heard, f"refused: {message.detail}"
                     heard = True
-                    if message is not None and await self._receive(socket, message):
+                    if await self._receive(socket, message):
                         return heard, None
         except websockets.ConnectionClosed as error:
             return heard, _closing(error)
@@ -209,12 +214,26 @@ class Connection:
         await socket.send(register.frame().encode())
 
     def _read(self, frame: str | bytes) -> AggregatorMessage | None:
+        """Return a message; None for what is none, which is ignored a few times in a row.
+
+        Raises:
+            ProtocolError: nothing but nonsense comes, over one connection or over one after the other.
+        """
         try:
-            return from_aggregator(Frame.decode(frame if isinstance(frame, bytes) else frame.encode()))
+            message = from_aggregator(Frame.decode(frame if isinstance(frame, bytes) else frame.encode()))
         except ProtocolError as error:
-            # A later release may say more than this one understands; what must be answered has a deadline.
-            self._tell(EventKind.WARNING, f"A message of the aggregator was ignored: {error}")
+            self._nonsense += 1
+            if self._nonsense >= _MOST_NONSENSE:
+                raise ProtocolError(
+                    f"The aggregator at {self._settings.host} sent {self._nonsense} times in a row what "
+                    f"{self._settings.display_name} cannot read; the last: {error.message}",
+                    hint="Check wml.url, and that no proxy changes WebSockets on the way.",
+                ) from None
+            # What must be answered has a deadline.
+            self._tell(EventKind.WARNING, f"A message of the aggregator was ignored: {error.message}")
             return None
+        self._nonsense = 0
+        return message
 
     async def _receive(self, socket: ClientConnection, message: AggregatorMessage) -> bool:
         """Take one message; True when it was STOP."""

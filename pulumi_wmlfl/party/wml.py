@@ -161,7 +161,14 @@ class WmlApi:
         headers = {"Authorization": self.authorization()} if authorized else {}
         try:
             return self._session.request(
-                method, url, headers=headers, timeout=_TIMEOUT, verify=self._verify, **options
+                method,
+                url,
+                headers=headers,
+                timeout=_TIMEOUT,
+                verify=self._verify,
+                # A sign-in would send the key on to wherever an answer points.
+                allow_redirects=False,
+                **options,
             )
         except requests.exceptions.SSLError as error:
             raise certificate_problem(self._settings, str(error)) from None

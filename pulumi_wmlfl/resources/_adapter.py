@@ -141,6 +141,9 @@ class WmlProvider(ResourceProvider):
         """Delete the object; gone already is success."""
         with _engine_link.one_clear_line():
             manager = self._manager()
+            if manager.was_taken_over(_id):
+                _engine_link.progress_of_this_call()("kept: its replacement is the same object")
+                return
             manager.in_state(_id)
             outputs = _plain(_props)
             with manager.in_time("delete", outputs):

@@ -93,7 +93,9 @@ class Access:
                 "INSERT OR IGNORE INTO api_keys VALUES (?, ?, ?, ?, ?)",
                 (str(uuid.uuid4()), user_id, self._hash(value), name, timestamp(self._clock())),
             )
-        _audit.info("key %s added for user %s", name, user_id)
+        if key is None:
+            # One that was given is the folder's own, made at its first start.
+            _audit.info("key %s added for user %s", name, user_id)
         return value
 
     def keys(self) -> list[KeyInfo]:

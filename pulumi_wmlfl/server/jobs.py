@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 
 from ..errors import ServiceError
 from .clock import timestamp
+from .lines import one_line
 from .problems import Refusal
 from .store.contract import JournalEntry, Record
 from .store.sqlite import SqliteStore
@@ -139,6 +140,11 @@ class TrainingJobs:
         record = self._store.change_training(training_id, alter, event="state", data=details)
         if record is None:
             raise IllegalTransition(f"The training {training_id} does not exist any more.")
+        said = record.status.get("message", {}).get("text", "")
+        level = logging.WARNING if to_state == State.FAILED else logging.INFO
+        _log.log(
+            level, "training %s: %s after %s. %s", training_id, to_state, details["from"], one_line(said)
+        )
         self._notify(training_id, record)
         return record
 
@@ -197,6 +203,7 @@ class TrainingJobs:
 
     def deleted(self, training_id: str) -> None:
         """Tell listeners and the aggregator that a training is gone."""
+        _log.info("training %s: deleted.", training_id)
         self._notify(training_id, None)
         self.stop_aggregator(training_id, "The training was deleted.")
 

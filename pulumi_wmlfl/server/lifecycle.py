@@ -108,9 +108,9 @@ def _configuration(
     certificate: Path,
 ) -> uvicorn.Config:
     """Return uvicorn's settings; those of WebSockets are what IBM's party needs."""
-    # At DEBUG it writes the headers of every handshake, and they hold tokens.
+    # At DEBUG it writes the headers of every handshake, and they hold tokens; at INFO that connections open.
     log = logging.getLogger("uvicorn.error")
-    log.setLevel(max(log.getEffectiveLevel(), logging.INFO))
+    log.setLevel(max(log.getEffectiveLevel(), logging.WARNING))
     return uvicorn.Config(
         create_app(services, make_parts=make_parts),
         http=connections.protocol(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from ..errors import Problem
 from .http import Answer, Context, Operation, Query
 from .jobs import State
+from .lines import one_line
 from .objects import LIST_QUERY, SCOPE_QUERY, Kind, entity_fields, find, limit_of, new_record, remove
 from .problems import bad_request
 from .requests import TrainingRequest, parse
@@ -16,6 +18,8 @@ from .store.contract import Scope, Selection
 from .wire import enriched_location, page_view, position_of, record_view
 
 __all__ = ["OPERATIONS", "TRAININGS"]
+
+_log = logging.getLogger("pulumi_wmlfl.server.jobs")
 
 
 def _entity(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,6 +58,15 @@ def _create(context: Context) -> Answer:
         due_at=due_at,
     )
     services.store.insert(record)
+    _log.info(
+        "training %s: created by %s: %s, %s rounds of %s, %d parties.",
+        record.id,
+        context.principal.id,
+        one_line(record.name),
+        learning.get("rounds"),
+        learning.get("fusion_type"),
+        len(systems),
+    )
     services.jobs.wake()
     return 201, record_view(record, services.sealer)
 
@@ -115,7 +128,11 @@ def _list(context: Context) -> Answer:
 def _delete(context: Context) -> Answer:
     """Cancel a training; with `hard_delete=true` remove its record, even if it still runs."""
     record = find(context, TRAININGS, context.scope(write=True))
-    if context.query.get("hard_delete", "").lower() == "true":
+    hard = context.query.get("hard_delete", "").lower() == "true"
+    _log.info(
+        "training %s: %s wants it %s.", record.id, context.principal.id, "deleted" if hard else "canceled"
+    )
+    if hard:
         remove(context, record)
     else:
         context.services.jobs.cancel(record.id)

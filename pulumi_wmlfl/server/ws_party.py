@@ -22,6 +22,7 @@ from .aggregator.desk import Desk
 from .aggregator.hub import Hub
 from .aggregator.party import Gone, Party
 from .http import services_of
+from .lines import one_line
 from .problems import Refusal
 from .services import Services
 from .store.contract import Principal
@@ -205,7 +206,7 @@ async def _serve(websocket: WebSocket, socket: _Socket, admission: _Admission, f
 async def _send_away(websocket: WebSocket, socket: _Socket, reason: str) -> None:
     """Say why, and wait for the party to leave: one that is closed comes back at once."""
     rts_id, training_id = websocket.headers.get("rtsid", ""), websocket.path_params["id"]
-    _log.warning("training %s: party %.80r is refused: %s", training_id, rts_id, reason)
+    _log.warning("training %.80r: party %.80r is refused: %s", training_id, rts_id, one_line(reason))
     with contextlib.suppress(Gone):
         await socket.send(RefusalMessage(detail=reason).frame().encode())
         await _linger(socket)

@@ -5,9 +5,11 @@ import struct
 import numpy as np
 import pytest
 
-from pulumi_wmlfl.protocol import MessageType
+from pulumi_wmlfl.protocol import MessageType, Register
+from tests.aggregator.conftest import limits
 from tests.aggregator.parties import Line, Party, update_of
 from tests.aggregator.trainings import Experiment, package
+from tests.support.service import start_service
 
 
 def test_two_parties_train_to_the_end(trainer):
@@ -230,3 +232,53 @@ def test_cancelling_stops_the_parties_at_any_time(trainer):
         line.expect(MessageType.STOP)
         line.close()
     assert experiment.state() == "canceled"
+
+
+def test_parties_that_register_at_once_all_get_the_whole_package(trainer):
+    content = package(content=bytes(32 << 20))
+    experiment = Experiment(trainer, parties=6, content=content, learning={"rounds": 1})
+    experiment.reaches("accepting_parties")
+    lines = [Line(trainer, experiment.id, rts_id) for rts_id in experiment.rts]
+    for line in lines:
+        line.send(Register(id_request=1, rts_id=line.rts_id, version="1.0.370"))
+    replies = [line.receive() for line in lines]
+    assert [reply.accepted for reply in replies] == [True] * 6
+    assert {reply.model_package == content for reply in replies} == {True}
+    for line in lines:
+        line.close()
+
+
+def test_the_log_tells_a_training_line_by_line_whatever_parties_say(tmp_path):
+    def fails_once(number, given):
+        if number == 2:
+            raise ValueError("no\n2026-01-01 INFO forged\x1b[31m")
+        return update_of([1, 2])
+
+    with start_service(tmp_path, *limits(), pending_seconds=0.05) as service:
+        experiment = Experiment(service, parties=3, remote={"quorum": 0.5})
+        experiment.reaches("accepting_parties")
+        parties = [
+            Party(service, experiment.id, experiment.rts[0], train=fails_once),
+            *(Party(service, experiment.id, rts_id) for rts_id in experiment.rts[1:]),
+        ]
+        experiment.reaches("completed")
+        assert [party.ended() for party in parties] == ["stopped"] * 3
+        Experiment(service, remote={"max_timeout": 1}).reaches("failed")
+        lines = service.log().splitlines()
+    begin = f"training {experiment.id}: "
+    told = [line.partition(begin)[2] for line in lines if begin in line]
+    first = experiment.rts[0]
+    for line in (
+        "accepting_parties after pending. The aggregator accepts parties.",
+        f"party Party 1 ({first}) registered.",
+        "running after accepting_parties. The quorum is reached; 2 rounds begin.",
+        "round 1 of 2 begins with Party 1, Party 2, Party 3.",
+        "round 1 of 2 is fused from Party 1, Party 2, Party 3.",
+        f"party Party 1 ({first}) could not train in round 2: no 2026-01-01 INFO forged [31m",
+        "round 2 of 2 is fused from Party 2, Party 3.",
+        "storing after running. The results are being stored.",
+        "completed after storing. The experiment is complete. All 2 rounds are done.",
+    ):
+        assert line in told
+    assert told[0] == f"created by {service.user_id}: t, 2 rounds of iter_avg, 3 parties."
+    assert any("WARNING" in line and "failed after accepting_parties." in line for line in lines)

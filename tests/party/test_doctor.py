@@ -47,10 +47,12 @@ def problems(found):
 def test_a_good_kit_has_no_problem(experiment, kits, tmp_path):
     key = experiment.users["north"]["apikey"]
     done = wmlfl("party", "doctor", "--json", kits["north"], cwd=tmp_path, WMLFL_APIKEY=key)
-    report = json.loads(done.stdout)
+    envelope = json.loads(done.stdout)
+    report = envelope["data"]
     assert [finding["check"] for finding in report["findings"]] == CHECKS
     assert {finding["status"] for finding in report["findings"]} == {"ok"}, report
-    assert (done.returncode, report["version"], report["problems"]) == (0, 1, 0)
+    assert (done.returncode, report["problems"]) == (0, 0)
+    assert (envelope["version"], envelope["kind"]) == (1, "party-doctor")
     assert experiment.events_of("north") == []
     assert key not in done.stdout + done.stderr
 

@@ -28,7 +28,9 @@ def test_the_outputs_of_a_stack_become_a_kit_per_party(tmp_path):
     outputs.write_text(json.dumps({"TRAINING_ID": "t-1", "party_variables": VARIABLES}))
     done = wmlfl("party", "kit", "--outputs", outputs, "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    kits = json.loads(done.stdout)["kits"]
+    envelope = json.loads(done.stdout)
+    assert (envelope["version"], envelope["kind"]) == (1, "party-kits")
+    kits = {entry["party"]: entry["path"] for entry in envelope["data"]}
     assert kits == {"Northern Hospital": "kits/northern-hospital", "../Ümläut: {x}": "kits/ml-ut-x"}
     folder = tmp_path / kits["../Ümläut: {x}"]
     assert {path.name for path in folder.iterdir()} == FILES

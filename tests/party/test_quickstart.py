@@ -1,8 +1,10 @@
 """`make quickstart` without the Pulumi CLI: to the trained model, and everything gone afterwards."""
 
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -59,6 +61,8 @@ def test_the_quickstart_goes_to_the_end_and_destroys_everything(clone):
     picture = ET.parse(clone / ".wmlfl/accuracy.svg")
     assert len(picture.findall("{http://www.w3.org/2000/svg}polyline")) == 4
 
+    # The machine was switched off in between.
+    os.kill(json.loads((clone / ".wmlfl/ready.json").read_text())["pid"], signal.SIGKILL)
     destroyed = quickstart(clone, "--destroy")
     assert destroyed.returncode == 0, destroyed.stdout + destroyed.stderr
     assert not (clone / ".wmlfl/data").exists()

@@ -67,10 +67,11 @@ def test_a_kit_trains_and_tells_each_round(tmp_path):
     assert "secret-key" not in done.stdout + done.stderr
 
 
-def test_for_programs_every_event_is_a_json_line(tmp_path):
+def test_for_programs_every_event_is_an_envelope_on_a_line(tmp_path):
     async def script(party, _):
         await party.admit()
-        await party.train(1)
+        first = await party.train(1)
+        await party.train(2, {"weights": first.payload["weights"]})
         aggregator.state = "completed"
         await party.stop()
 
@@ -83,9 +84,65 @@ def test_for_programs_every_event_is_a_json_line(tmp_path):
             WMLFL_TOKEN="a.b.c",
         )
     assert done.returncode == 0, done.stderr
-    events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [event["kind"] for event in events if event["round"] == 1] == ["training", "trained"]
-    assert {event["version"] for event in events} == {1}
+    *told, last = envelopes(done)
+    assert {kind for kind, _ in told} == {"party-event"}
+    events = [data for _, data in told]
+    assert [event["event"] for event in events if event["round"] == 1][:2] == ["training", "trained"]
+    kind, result = last
+    assert (kind, result["state"], len(result["rounds"])) == ("party-result", "completed", 2)
+
+
+def test_for_programs_a_failure_is_an_envelope_too(tmp_path):
+    for arguments in (("run", "--json"), ("run", "--json", "--model", "no-such"), ("kit", "--json")):
+        done = wmlfl("party", *arguments, cwd=tmp_path)
+        ((kind, error),) = envelopes(done)
+        assert (kind, error["exit_code"]) == ("error", done.returncode)
+        assert done.stderr.splitlines()[-1] == f"error: {error['message']} [{error['code']}]"
+
+
+def test_a_number_that_is_none_is_null_for_programs(tmp_path):
+    (tmp_path / "net.py").write_text(
+        """class Net:
+    def get_weights(self):
+        return []
+
+    def set_weights(self, weights):
+        pass
+
+    def fit(self, x, y):
+        pass
+
+    def evaluate(self, x, y):
+        return {"loss": float("nan")}
+"""
+    )
+    network = {"name": "TensorFlowFLModel", "path": "ibmfl.model.tensorflow_fl_model", "spec": {}}
+
+    async def script(party, _):
+        await party.admit(model_config=network)
+        await party.train(1)
+        aggregator.state = "completed"
+        await party.stop()
+
+    with scripted(tmp_path, script) as aggregator:
+        done = wmlfl(
+            *("party", "run", "--json", "--url", aggregator.url, "--ca-file", aggregator.ca_file),
+            *("--training-id", "t", "--rts-id", "r", "--project-id", "p", "--model", tmp_path / "net.py:Net"),
+            *("--data-handler", f"{handler_file(tmp_path)}:Blobs"),
+            cwd=tmp_path,
+            WMLFL_TOKEN="a.b.c",
+        )
+    assert done.returncode == 0, done.stderr
+    assert [data["metrics"] for _, data in envelopes(done)[:-1] if data["event"] == "trained"] == [
+        {"loss": None}
+    ]
+
+
+def envelopes(done):
+    """Return kind and data of each line."""
+    found = [json.loads(line, parse_constant=pytest.fail) for line in done.stdout.splitlines()]
+    assert {(*envelope.keys(), envelope["version"]) for envelope in found} == {("version", "kind", "data", 1)}
+    return [(envelope["kind"], envelope["data"]) for envelope in found]
 
 
 def test_a_wrong_configuration_is_one_line_and_an_exit_code(tmp_path):

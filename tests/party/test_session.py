@@ -16,6 +16,7 @@ from pulumi_wmlfl.errors import (
     ConnectionFailed,
     PartyError,
     PartyRefused,
+    ProtocolError,
     TrainingFailed,
     UserCodeError,
 )
@@ -371,6 +372,37 @@ def test_a_lost_aggregator_is_sought_and_then_given_up(tmp_path):
         ):
             run_party(settings, on_event=gone)
     assert lost.is_set()
+
+
+@pytest.mark.parametrize("hangs_up", [True, False])
+def test_an_aggregator_that_sends_nothing_but_nonsense_is_given_up(tmp_path, monkeypatch, hangs_up):
+    monkeypatch.setattr("pulumi_wmlfl.party.connection._FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("pulumi_wmlfl.party.connection._LONGEST_PAUSE", 0.01)
+
+    async def script(party, _):
+        await party.receive()
+        while True:
+            await party.send(b"hello, how are you?")
+            if hangs_up:
+                return
+
+    with scripted(tmp_path, script) as aggregator:
+        with pytest.raises(ProtocolError, match="sent 10 times in a row what clinic cannot read") as caught:
+            run_party(party_of(aggregator, tmp_path / "party"))
+        assert aggregator.connections == (10 if hangs_up else 1)
+    assert caught.value.exit_code == 12
+
+
+def test_messages_of_a_later_release_among_others_are_ignored(tmp_path):
+    async def script(party, _):
+        await party.admit()
+        for number in range(1, 13):
+            await party.send(frame_of(77, None, number=number))
+            await party.train(
+                number, {"weights": (np.ones((3, 3)) * number).tolist()} if number > 1 else None
+            )
+
+    assert len(run_script(tmp_path, script).rounds) == 12
 
 
 def _first_then(first, later):

@@ -116,8 +116,8 @@ def test_three_parties_train_from_their_kits_as_processes(trainer, tmp_path):
     assert result.state == "completed"
     assert [r.number for r in result.rounds] == [1, 2, 3, 4]
     for output in told:
-        events = [json.loads(line) for line in output.splitlines()]
-        assert [event["round"] for event in events if event["kind"] == "fused"] == [1, 2, 3, 4]
+        events = [json.loads(line)["data"] for line in output.splitlines()]
+        assert [event["round"] for event in events if event.get("event") == "fused"] == [1, 2, 3, 4]
     entries = experiment.status()["metrics"]
     by_party = {
         item["id"]: item for item in entries[-1]["ml_federated_metrics"]["acc"]["remote_training_systems"]

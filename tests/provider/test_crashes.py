@@ -170,6 +170,38 @@ def test_an_object_that_the_engine_knows_is_never_taken_over(deployment, declare
         assert provider.create(R, inputs)[0] != first
 
 
+def test_an_object_that_the_engine_knows_by_a_new_name_is_never_taken_over(deployment, declare):
+    inputs = declare(R)
+    with deployment() as provider:
+        first, outputs = provider.create(R, inputs)
+        provider.kill()
+    with deployment() as provider:
+        # Renamed, with an alias; then another resource gets the name that is free.
+        old, provider.name = provider.name, "renamed"
+        provider.diff(R, first, outputs, inputs)
+        provider.name = old
+        assert provider.create(R, inputs)[0] != first
+
+
+def test_what_replace_takes_over_because_of_a_crash_is_not_deleted_as_the_original(
+    deployment, declare, service
+):
+    inputs = declare(R)
+    with deployment() as provider:
+        first, outputs = provider.create(R, inputs)
+        provider.kill()
+    with deployment() as provider:
+        # With --replace the engine asks about nothing before it creates.
+        assert provider.create(R, inputs)[0] == first
+        provider.delete(R, first, outputs)
+        provider.end()
+    assert [found.id for found in objects(service, R)] == [first]
+    with deployment() as provider:
+        assert provider.create(R, inputs)[0] != first
+        provider.delete(R, first, outputs)
+    assert first not in [found.id for found in objects(service, R)]
+
+
 def test_a_stack_of_the_same_name_elsewhere_takes_nothing_over(deployment, declare, service, tmp_path):
     lose_the_answer(service, R)
     elsewhere = tmp_path / "elsewhere"

@@ -154,7 +154,7 @@ class BoostingExchange:
     async def _unfinished(
         self, party: Party, progress: _Progress, reason: Unfinished, ballot: Ballot | None
     ) -> None:
-        _log.info("training %s: party %s: %s", self._desk.training_id, party.id, reason)
+        _log.info("training %s: party %s: %s", self._desk.training_id, self._desk.title(party), reason)
         if progress.registration != party.registrations:
             # Another process took its place, and is asked as such.
             pass
@@ -243,7 +243,6 @@ class BoostingExchange:
     async def _add(self, party: Party, gradients: Gradients, number: int, ballot: Ballot) -> None:
         async with self._arithmetic:
             if not self._desk.takes(ballot):
-                _log.info("party %s: its gradients of round %d came too late", party.id, number)
                 self._desk.note(party, "late", round=number)
                 return
             await run_in_threadpool(self._fusion.add, party.id, gradients)

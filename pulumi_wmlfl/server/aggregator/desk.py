@@ -32,6 +32,7 @@ from ...protocol import (
 )
 from ..clock import timestamp
 from ..jobs import IllegalTransition
+from ..lines import one_line
 from ..services import Services
 from ..store.contract import Record
 from .metrics import training_metrics
@@ -48,6 +49,16 @@ _LONGEST_LOG = 50
 _MOST_REFUSALS = 3
 _REPORT_SECONDS = 0.05
 _FAREWELL_SECONDS = 5.0
+# What the log says of an event, and whether somebody should look at it.
+_TOLD = {
+    "register": ("registered", logging.INFO),
+    "disconnect": ("has no connection any more", logging.INFO),
+    "reconnect": ("is connected again", logging.INFO),
+    "leave": ("has left", logging.INFO),
+    "late": ("its update came too late", logging.INFO),
+    "fail": ("could not train", logging.WARNING),
+    "refuse": ("is refused", logging.WARNING),
+}
 
 
 class Desk:
@@ -86,6 +97,7 @@ class Desk:
         self._ballot: Ballot | None = None
         self._replies: dict[int, bytes] = {}
         self._config: RegisterReply | None = None
+        self._preparing = asyncio.Lock()
         self.closed = ""
         self.problem = ""
 
@@ -171,7 +183,6 @@ class Desk:
 
     async def refuse(self, party: Party, reason: str) -> None:
         """Send a party away that broke the protocol: it alone is out; it may register again."""
-        _log.warning("training %s: party %s is refused: %s", self.training_id, party.id, reason)
         party.refusals += 1
         party.registered = False
         party.forget()
@@ -226,7 +237,6 @@ class Desk:
             if asked.id_request == self._asked_id and self._ballot is not None:
                 await self._update(party, reply, self._ballot, size=size)
             else:
-                _log.info("party %s: its update for round %d came too late", party.id, asked.round)
                 self.note(party, "late", round=asked.round)
         self.something_happened()
 
@@ -234,7 +244,6 @@ class Desk:
         """Fuse an update; called while no other message is handled."""
         if not reply.succeeded:
             reason = reply.message or "it gave no reason"
-            _log.warning("training %s: party %s failed: %s", self.training_id, party.id, reason)
             ballot.failed.add(party.id)
             self.note(party, "fail", round=self._round, reason=reason)
             return
@@ -253,7 +262,9 @@ class Desk:
                 raise ServiceError(self.closed or self.problem)
             if party.refusals >= _MOST_REFUSALS:
                 raise ServiceError(f"This party was refused {party.refusals} times in this training.")
-            frame = await self._registered_frame(message.id_request)
+            # Of parties that register at once the first one prepares what all of them are told.
+            async with self._preparing:
+                frame = await self._registered_frame(message.id_request)
         except ServiceError as error:
             await party.send(RegisterReply.refused(message.id_request, str(error)).frame().encode())
             self.note(party, "refuse", reason=str(error))
@@ -265,7 +276,6 @@ class Desk:
         if self._ballot is not None:
             self._ballot.ask_again(party.id)
         self.note(party, "register", **({"version": message.version} if message.version else {}))
-        _log.info("training %s: party %s registered", self.training_id, party.id)
         await party.send(frame)
         self.something_happened()
 
@@ -303,12 +313,24 @@ class Desk:
 
     # reports
 
+    def name_of(self, party: Party) -> str:
+        """Return a party's name for a line of the log; its id if it has none."""
+        return one_line(party.name) or party.id
+
+    def title(self, party: Party) -> str:
+        """Return what the log calls a party: its name, and its id."""
+        return f"{self.name_of(party)} ({party.id})" if party.name else party.id
+
     def _state_of(self, party: Party) -> dict[str, Any]:
         fresh = {"id": party.id, "name": party.name, "registration_log": []}
         return self._states.setdefault(party.id, fresh)
 
     def note(self, party: Party, event: str, **more: Any) -> None:
-        """Write an event into the party's registration log, which WML shows in the status."""
+        """Write an event into the party's registration log, which WML shows, and into the log."""
+        told, level = _TOLD.get(event, (event, logging.INFO))
+        at = f" in round {more['round']}" if "round" in more else ""
+        why = f": {one_line(more['reason'])}" if "reason" in more else "."
+        _log.log(level, "training %s: party %s %s%s%s", self.training_id, self.title(party), told, at, why)
         entry = {"event": event, "timestamp": timestamp(self._services.clock()), **more}
         log = self._state_of(party)["registration_log"]
         log.append(entry)

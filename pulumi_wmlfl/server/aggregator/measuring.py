@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from ...fusion import GlobalUpdate
 from ...protocol import Reply, Request
+from ..lines import one_line
 from .desk import Desk
 from .keys import Keys
 from .metrics import training_metrics
@@ -38,12 +39,22 @@ async def _ask(desk: Desk, party: Party, sync: Request, frame: bytes, *, seconds
     try:
         reply = await party.call(sync, frame, seconds=seconds)
         if not _installed(reply):
-            _log.warning("party %s could not install the fused model", party.id)
+            _log.warning(
+                "training %s: party %s could not install the fused model: %s",
+                desk.training_id,
+                desk.title(party),
+                one_line(reply.message or "it gave no reason."),
+            )
             return {}
         question = Request.eval_model(desk.next_id())
         reply = await party.call(question, question.frame().encode(), seconds=seconds)
     except Gone as gone:
-        _log.warning("party %s did not measure the fused model: %s", party.id, gone)
+        _log.warning(
+            "training %s: party %s did not measure the fused model: %s",
+            desk.training_id,
+            desk.title(party),
+            gone,
+        )
         return {}
     return training_metrics(reply.payload)
 

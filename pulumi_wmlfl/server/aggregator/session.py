@@ -8,9 +8,10 @@ messages come in through :class:`.desk.Desk`; this module decides what happens w
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -33,6 +34,7 @@ from .workspace import Workspace
 __all__ = ["Session"]
 
 _log = logging.getLogger("pulumi_wmlfl.server.aggregator")
+_MOST_NAMED = 10
 
 
 class _Failed(Exception):
@@ -106,7 +108,7 @@ class Session:
         self._model = self._fusion.restore(layers, layout)
         self._exchange.restored()
         self._done = self._fused = int(fused[-1]["round"])
-        _log.info("training %s goes on after round %d", self.record.id, self._done)
+        _log.info("training %s: it goes on after round %d.", self.record.id, self._done)
 
     async def _gather(self) -> None:
         """Wait for the quorum, then a little for those who are late."""
@@ -150,7 +152,6 @@ class Session:
         await run_in_threadpool(lambda: self._jobs.transition(self.record.id, State.RUNNING, status=status))
 
     async def _fail(self, code: str, text: str) -> None:
-        _log.warning("training %s failed: %s", self.record.id, text)
         if (
             self._fused
             and self._model is not None
@@ -222,6 +223,13 @@ class Session:
             rejoin=self._settings.rejoin_seconds,
         )
         await self._exchange.open(number, self._model, ballot)
+        _log.info(
+            "training %s: round %d of %d begins with %s.",
+            self.record.id,
+            number,
+            self.plan.rounds,
+            self._titles(self._keys.present()),
+        )
         while True:
             self._exchange.ask(number, ballot)
             verdict = ballot.judge(loop.time(), self._rule, patience, self._keys.present())
@@ -232,6 +240,12 @@ class Session:
             if verdict.outcome is not Outcome.WAIT:
                 raise self._round_failed(number, verdict, ballot)
             await self.desk.happens(until=verdict.until)
+
+    def _titles(self, party_ids: Collection[str]) -> str:
+        named = (self.desk.name_of(party) for party in self.desk.parties.values() if party.id in party_ids)
+        return ", ".join(itertools.islice(named, _MOST_NAMED)) + (
+            f" and {len(party_ids) - _MOST_NAMED} more" if len(party_ids) > _MOST_NAMED else ""
+        )
 
     def _round_failed(self, number: int, verdict: Verdict, ballot: Ballot) -> _Failed:
         missing = self._rule.missing(ballot.answered)
@@ -255,6 +269,10 @@ class Session:
         status = {"iteration": number, **self.desk.report()}
         await run_in_threadpool(lambda: self._jobs.report(self.record.id, status, event="fused", data=data))
         await run_in_threadpool(self.workspace.forget_models, file or "")
+        parties = self._titles(model.parties)
+        _log.info(
+            "training %s: round %d of %d is fused from %s.", self.record.id, number, self.plan.rounds, parties
+        )
 
     async def _evaluate(self, number: int, model: GlobalUpdate) -> list[dict[str, float]]:
         """Give the fused model to the parties, let them measure it, report; return what each measured."""

@@ -69,11 +69,14 @@ class Workspace:
         if not contents:
             named = f"The model {model_id} has no content" if model_id else "The training names no model"
             raise ServiceError(f"{named}; upload a zip with the untrained model before parties register.")
-        self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self.package.with_suffix(".part")
-        with services.blobs.lock:
-            shutil.copyfile(services.blobs.path(contents[-1].sha256), temporary)
-        temporary.replace(self.package)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with services.blobs.lock:
+                shutil.copyfile(services.blobs.path(contents[-1].sha256), temporary)
+            temporary.replace(self.package)
+        except OSError as error:
+            raise ServiceError(f"The model's content cannot be copied for the parties: {error}.") from None
 
     # fused models
 
