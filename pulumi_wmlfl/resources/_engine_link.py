@@ -57,11 +57,19 @@ def clean_errors() -> None:
 
 
 def widen_thread_pool() -> None:
-    """Let more than four calls run at once: a training that waits must not stall the rest of the stack."""
+    """Let more than four calls run at once: a training that waits must not stall the rest of the stack.
+
+    Calls that came before this one was served wait already, and no later call need come that would start a
+    thread for them.
+    """
     server = _server()
     with suppress(AttributeError):
         pool = server._state.thread_pool
-        pool._max_workers = max(pool._max_workers, _THREADS)
+        with pool._shutdown_lock:
+            if pool._max_workers < _THREADS:
+                pool._max_workers = _THREADS
+                for _ in range(pool._work_queue.qsize()):
+                    pool._adjust_thread_count()
 
 
 def when_cancelled(action: Callable[[], None]) -> None:
