@@ -18,10 +18,10 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
+from .._backend import find_project_file, named_backend, pulumi_home
 from ..errors import EngineError, StackNotFound
 
 ORGANIZATION = "organization"
-_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
 _STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _REFUSED = {
     "plugins": "a 'plugins' section",
@@ -109,11 +109,10 @@ def find_project(folder: Path) -> Project:
     Raises:
         EngineError: there is none, or it asks for what this engine does not do.
     """
-    for place in (folder, *folder.parents):
-        for name in _FILES:
-            if (place / name).is_file():
-                return _read_project(place / name)
-    raise EngineError(f"no Pulumi.yaml project file found (searching upwards from {folder}).")
+    file = find_project_file(folder)
+    if file is None:
+        raise EngineError(f"no Pulumi.yaml project file found (searching upwards from {folder}).")
+    return _read_project(file)
 
 
 def _read_project(path: Path) -> Project:
@@ -151,28 +150,14 @@ def _read_project(path: Path) -> Project:
     )
 
 
-def pulumi_home() -> Path:
-    """Return the folder in which Pulumi keeps what belongs to a user."""
-    return Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
-
-
 def backend_url(project: Project) -> str:
     """Return where the state is: environment, project, login, else `.pulumi-state` in the project."""
-    url = os.environ.get("PULUMI_BACKEND_URL") or project.backend or _login()
-    return url or f"file://{project.root / '.pulumi-state'}"
+    return named_backend(project.backend) or f"file://{project.root / '.pulumi-state'}"
 
 
 def is_configured(project: Project) -> bool:
     """Say whether anything names a backend; if not, both engines use `.pulumi-state`."""
-    return bool(os.environ.get("PULUMI_BACKEND_URL") or project.backend or _login())
-
-
-def _login() -> str:
-    try:
-        credentials = json.loads((pulumi_home() / "credentials.json").read_text())
-    except (OSError, ValueError):
-        return ""
-    return str(credentials.get("current") or "")
+    return bool(named_backend(project.backend))
 
 
 def backend_folder(url: str) -> Path:

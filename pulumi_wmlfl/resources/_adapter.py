@@ -6,7 +6,6 @@ The import paths of the provider classes are written into every state; they neve
 from __future__ import annotations
 
 import functools
-import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from pulumi.dynamic import (
 )
 from pulumi.output import Unknown
 
+from .._backend import find_project_file, named_backend
 from .._paths import default_state_dir
 from ..config import SETTINGS
 from ..errors import NotFound
@@ -184,9 +184,24 @@ class WmlProvider(ResourceProvider):
         return hide_outputs(self._kind, outputs)
 
 
+@functools.cache
 def _backend() -> str:
-    """Return where the engine keeps its state; empty where only a login says."""
-    return os.environ.get("PULUMI_BACKEND_URL", "").rstrip("/")
+    """Return where the engine keeps its state, as far as something names it."""
+    import yaml
+
+    file = find_project_file(Path.cwd())
+    try:
+        project = yaml.safe_load(file.read_text(encoding="utf-8")) if file else None
+    except (OSError, ValueError, yaml.YAMLError):
+        project = None
+    backend = project.get("backend") if isinstance(project, dict) else None
+    url = backend.get("url") if isinstance(backend, dict) else None
+    return named_backend(str(url or "")).rstrip("/")
+
+
+def _place(settings: Settings) -> str:
+    """Return what stays the same of an environment; the local service may get another port at each start."""
+    return f"local:{settings.ca_file}" if settings.platform == "local" and settings.ca_file else settings.url
 
 
 def _maker(settings: Settings) -> Maker:
@@ -200,7 +215,7 @@ def _maker(settings: Settings) -> Maker:
             api = connect(settings, sleep=_cancelling.pause)
             notes = Notes(default_state_dir() / "pending")
             _engine_link.when_the_deployment_ends(notes.ended_in_order)
-            _makers[settings] = Maker(api, settings.url, notes, Lookup(api), sleep=_cancelling.pause)
+            _makers[settings] = Maker(api, _place(settings), notes, Lookup(api), sleep=_cancelling.pause)
         return _makers[settings]
 
 

@@ -1,14 +1,16 @@
 """One object per resource, whatever is lost or killed in the middle of a create."""
 
 import contextlib
+import json
 import threading
 from contextlib import contextmanager
 
 import pytest
 
 from pulumi_wmlfl.core.marker import is_marker
+from tests.provider.samples import Declare
 from tests.support.provider import Failure, local_config, start_provider
-from tests.support.service import wait_until
+from tests.support.service import start_service, wait_until
 
 COLLECTIONS = ["models", "remote_training_systems", "trainings"]
 R = "remote_training_systems"
@@ -29,9 +31,9 @@ def deployment(service, state, tmp_path):
     """Start a provider process of a deployment of its own; all share the folder of notes."""
 
     @contextmanager
-    def start(cwd=tmp_path, **variables):
+    def start(cwd=tmp_path, config=None, **variables):
         variables = {"WMLFL_STATE_DIR": str(state), "WMLFL_RETRIES": "0", **variables}
-        with start_provider(local_config(service), cwd=cwd, **variables) as running:
+        with start_provider(config or local_config(service), cwd=cwd, **variables) as running:
             yield running
 
     return start
@@ -232,6 +234,41 @@ def test_a_stack_of_the_same_name_in_another_backend_takes_nothing_over(deployme
         assert provider.create(R, declare(R))[0] != in_use
     with deployment(PULUMI_BACKEND_URL="file:///one/") as provider:
         assert provider.create(R, declare(R))[0] == in_use
+
+
+@pytest.mark.parametrize("named", ["login", "project"])
+def test_a_backend_counts_whatever_names_it(deployment, declare, service, tmp_path, monkeypatch, named):
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+
+    def at(place):
+        """Return the environment of a deployment with the state at `place`."""
+        if named == "project":
+            text = f"name: test\nruntime: python\nbackend: {{url: 'file:///{place}'}}\n"
+            (tmp_path / "Pulumi.yaml").write_text(text)
+        else:
+            (tmp_path / "credentials.json").write_text(json.dumps({"current": f"file:///{place}"}))
+        return {"PULUMI_HOME": str(tmp_path)}
+
+    with deployment(**at("one")) as provider:
+        in_use, _ = provider.create(R, declare(R))
+        provider.kill()
+    with deployment(**at("other")) as provider:
+        assert provider.create(R, declare(R))[0] != in_use
+    with deployment(**at("one")) as provider:
+        assert provider.create(R, declare(R))[0] == in_use
+
+
+def test_a_local_service_that_comes_back_at_another_port_is_the_same(deployment, tmp_path):
+    with start_service(tmp_path / "data") as service:
+        first = service.url
+        inputs = Declare(service)(R)
+        with deployment(config=local_config(service)) as provider:
+            made, _ = provider.create(R, inputs)
+            provider.kill()
+    with start_service(tmp_path / "data") as service:
+        assert service.url != first
+        with deployment(config=local_config(service)) as provider:
+            assert provider.create(R, inputs)[0] == made
 
 
 def test_nothing_is_looked_up_where_nothing_can_be_pending(deployment, declare, service):
