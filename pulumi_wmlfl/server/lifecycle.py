@@ -63,14 +63,28 @@ def run_service(
         path.unlink(missing_ok=True)
     try:
         services = open_services(settings)
-        key = development_key(services.store, services.access, services.sealer)
-        _check_host(settings, services)
-        listener = _listen(settings.host, settings.port)
+        with contextlib.closing(services.store):
+            _serve(services, ready_files, on_ready, make_parts)
+    finally:
+        for path in ready_files:
+            path.unlink(missing_ok=True)
+        lock.release()
+
+
+def _serve(
+    services: Services,
+    ready_files: list[Path],
+    on_ready: Callable[[Mapping[str, Any]], None],
+    make_parts: Callable[[Services], Parts],
+) -> None:
+    settings = services.settings
+    key = development_key(services.store, services.access, services.sealer)
+    _check_host(settings, services)
+    with _listen(settings.host, settings.port) as listener:
         certificates = load_certificates(settings.data_dir, settings.host)
         services.control.token = secrets.token_urlsafe(32)
-        port = listener.getsockname()[1]
         ready = {
-            "url": f"https://{_url_host(settings.host)}:{port}",
+            "url": f"https://{_url_host(settings.host)}:{listener.getsockname()[1]}",
             "ca_file": str(certificates.ca_file.resolve()),
             "apikey": key,
             "user_id": DEVELOPMENT_USER,
@@ -91,14 +105,9 @@ def run_service(
 
         config = _configuration(services, make_parts, connections, certificates.server_file)
         server = _Server(config, announce, ready_files)
-        with listener:
-            asyncio.run(server.serve(sockets=[listener]))
+        asyncio.run(server.serve(sockets=[listener]))
         if server.problem is not None:
             raise server.problem
-    finally:
-        for path in ready_files:
-            path.unlink(missing_ok=True)
-        lock.release()
 
 
 def _configuration(

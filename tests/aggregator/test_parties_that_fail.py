@@ -131,7 +131,7 @@ def test_a_slow_party_is_not_waited_for_once_there_is_a_quorum_and_comes_back_la
 
     def train(number, given):
         # The second round does not end before the slow party has answered the first.
-        assert number == 1 or answered.wait(20)
+        assert number == 1 or answered.wait(60)
         return update_of([number, 2 * number])
 
     parties = [Party(trainer, experiment.id, rts_id, train=train) for rts_id in experiment.rts[1:]]
@@ -140,7 +140,8 @@ def test_a_slow_party_is_not_waited_for_once_there_is_a_quorum_and_comes_back_la
     # A round ends without it, after late_seconds.
     wait_until(lambda: experiment.status().get("iteration", 0) >= 1)
     slow.answer(first, update_of([900, 900]))
-    second = slow.expect(MessageType.TRAIN)
+    # It may still be asked to measure the first round's model.
+    second = slow.until(MessageType.TRAIN)
     # Its late update is in no model.
     assert second.payload["model_update"] == {"weights": [[1.0, 2.0]]}
     answered.set()
