@@ -1,12 +1,21 @@
 """Fixtures that every room uses."""
 
 import os
+import signal
 import subprocess
+import threading
 
 import pytest
 
 # The suite starts hundreds of Python processes: compiled modules halve what that costs.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+if (
+    threading.current_thread() is threading.main_thread()
+    and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):
+    # A shell starts what runs in its background deaf to it; what the tests start must hear it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from tests.support.secrets import SECRETS, Popen
 from tests.support.service import start_service

@@ -109,8 +109,8 @@ class Provider:
     def end(self):
         """End it as the engine does when a deployment is over.
 
-        The server's main thread misses an interrupt that comes between its last look and its wait, which
-        happens on a machine with much else to do.
+        The server's main thread may miss an interrupt that comes between its last look and its wait, on a
+        machine with much else to do.
         """
         for _ in range(10):
             self.process.send_signal(signal.SIGINT)

@@ -55,7 +55,7 @@ class Stack:
     def start(self, *arguments):
         """Start a command in the project; both of its streams are in its output."""
         return subprocess.Popen(
-            self._command(arguments),
+            self.command(*arguments),
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -71,12 +71,12 @@ class Stack:
         return json.loads(done.stdout)
 
     @staticmethod
-    def _command(arguments):
+    def command(*arguments):
         return [sys.executable, "-c", "from pulumi_wmlfl.cli import main; main()", *arguments]
 
     def _run(self, arguments, variables, text):
         return subprocess.run(
-            self._command(arguments),
+            self.command(*arguments),
             cwd=self.folder,
             env={**self.environment, **{name: str(value) for name, value in variables.items()}},
             capture_output=True,
