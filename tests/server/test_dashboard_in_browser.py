@@ -177,6 +177,28 @@ def test_a_training_moves_before_the_eyes_of_who_has_only_a_keyboard(trainer, br
     assert "0.75" in browser.text(".legend")
 
 
+def test_who_skips_to_the_content_goes_on_seeing_what_happens(trainer, browser):
+    experiment = Experiment(trainer, name="Skipped to")
+    browser.sign_in()
+    browser.driver.execute_script("location.hash = arguments[0]", f"#/trainings/{experiment.id}")
+    browser.shows("accepting parties", ".heading")
+    browser.tab_to("#main")
+    browser.press(Keys.ENTER)
+    assert browser.focused().get_attribute("id") == "main"
+    trained(experiment)
+    browser.shows("completed", ".heading")
+
+
+def test_the_marker_of_a_stack_is_no_tag_for_people(trainer, browser):
+    marker = "wmlfl-d302f05f-be6327af-b65f3276f151"
+    made(trainer.http(), "remote_training_systems", party_body(trainer, name="Marked", tags=["ward", marker]))
+    browser.sign_in()
+    browser.driver.execute_script("location.hash = '#/objects'")
+    browser.shows("Marked", "main")
+    assert "ward" in browser.text("main")
+    assert marker not in browser.text("main")
+
+
 def test_a_training_is_cancelled_by_keyboard_after_a_question(trainer, browser):
     experiment = Experiment(trainer, name="Too early")
     browser.sign_in()
