@@ -94,3 +94,12 @@ def on_terminal(wmlfl, columns, *arguments):
     os.close(above)
     assert done.returncode == 0
     return shown.decode()
+
+
+def test_the_list_of_commands_is_not_cut(wmlfl):
+    said = " ".join(wmlfl("training", "--help").split())
+    assert "Show what happened: states, parties that came and went, rounds, the reason of a failure." in said
+
+
+def test_a_command_that_is_none_gets_the_nearest(wmlfl):
+    assert "No such command 'trainings'. Did you mean 'training'?" in wmlfl("trainings", code=2)
