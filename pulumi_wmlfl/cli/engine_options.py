@@ -96,7 +96,11 @@ def common_options(command: Command) -> Command:
         ),
         click.option("--non-interactive", is_flag=True, help="Ask nothing."),
         click.option(
-            "--cwd", "-C", "folder", type=click.Path(file_okay=False), help="Work as if started there."
+            "--cwd",
+            "-C",
+            "folder",
+            type=click.Path(exists=True, file_okay=False),
+            help="Work as if started there.",
         ),
         click.option("--stack", "-s", "stack_name", help="The stack (PULUMI_STACK)."),
     ):

@@ -116,7 +116,12 @@ def run(*, source: Path | None, model: str | None, as_json: bool, quiet: bool, *
     help="JSON of `pulumi stack output --json`; - reads standard input.",
 )
 @click.option("--stack", "-s", help="Stack to read the outputs of.  [default: the selected one]")
-@click.option("--cwd", "-C", type=click.Path(path_type=Path, file_okay=False), help="Folder of the program.")
+@click.option(
+    "--cwd",
+    "-C",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of the program.",
+)
 @click.option("--key", default="", help="The output, where a stack has several trainings.")
 @click.option("--party", "only", multiple=True, help="Only this party (repeatable).  [default: all]")
 @click.option(

@@ -167,7 +167,11 @@ def test_what_cannot_be_imported_is_refused_and_nothing_is_written(stack_of, ser
     for arguments, (code, text) in refused.items():
         assert text in wmlfl("import", *arguments, "--yes", code=code)
     assert "Confirm with --yes" in wmlfl("import", "--rts", party, code=3)
-    assert "no stack named 'other' found." in wmlfl("import", "-s", "other", "--rts", party, "--yes", code=6)
+    said = wmlfl("import", "-s", "other", "--rts", party, "--yes", code=6)
+    assert (
+        "no stack named 'other' found. Make it with `wmlfl stack init other`; `wmlfl stack ls` lists" in said
+    )
+    assert said.count("Make it") == 1
     assert entries(stack) == {}
 
     wmlfl("import", "--rts", party, "--yes")
