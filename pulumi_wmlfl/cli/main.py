@@ -12,8 +12,9 @@ from typing import Any
 
 import click
 
+from .._redaction import redact
 from .._version import __version__
-from ..errors import MissingExtra, WmlflError, redact
+from ..errors import MissingExtra, WmlflError
 
 __all__ = ["cli"]
 
