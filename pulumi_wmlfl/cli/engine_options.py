@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..engine.handover import ENGINES, chosen_engine, hand_over
+from .groups import Group
 
 if TYPE_CHECKING:
     from ..engine.project import Project
@@ -35,7 +36,7 @@ class EngineCommand(click.Command):
         return super().make_context(info_name, args, *more, **extra)
 
 
-class EngineGroup(click.Group):
+class EngineGroup(Group):
     """A group of such commands."""
 
     command_class = EngineCommand
@@ -95,7 +96,11 @@ def common_options(command: Command) -> Command:
         ),
         click.option("--non-interactive", is_flag=True, help="Ask nothing."),
         click.option(
-            "--cwd", "-C", "folder", type=click.Path(file_okay=False), help="Work as if started there."
+            "--cwd",
+            "-C",
+            "folder",
+            type=click.Path(exists=True, file_okay=False),
+            help="Work as if started there.",
         ),
         click.option("--stack", "-s", "stack_name", help="The stack (PULUMI_STACK)."),
     ):

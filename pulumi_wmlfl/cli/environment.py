@@ -203,7 +203,11 @@ def tell_engine(arguments: tuple[str, ...], place: Place, text: str = "") -> str
     if done.returncode:
         said = re.sub(r"^error: | \[WMLFL\d+\]$", "", done.stderr.strip()) or "the engine gave no reason."
         if "no stack named" in said:
-            raise StackNotFound(f"{said.rstrip('.')}.", hint="Make it: wmlfl stack init NAME")
+            make = f"wmlfl stack init {place.stack or 'NAME'}"
+            raise StackNotFound(
+                f"{said.partition('. ')[0].rstrip('.')}.",  # the engines' advice differs
+                hint=f"Make it with `{make}`; `wmlfl stack ls` lists the others.",
+            )
         if "currently locked" in said:
             raise StackLocked(said)
         raise ConfigurationError(

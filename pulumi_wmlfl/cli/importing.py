@@ -16,7 +16,7 @@ from .environment import Environment, Place, place_options, reporting, scope_opt
 from .import_files import ContentFolder, refuse_existing, text_file
 from .import_objects import Wanted, read_objects
 from .import_stack import configured, import_deployment, read_stack
-from .report import emit, printable
+from .report import counted, emit, printable
 
 if TYPE_CHECKING:
     from ..core.adopted import Adopted
@@ -87,6 +87,9 @@ def import_(
     Objects are named by id or by a tag; they stay as they are. The next `preview` of a program with this text
     shows no change, with either engine. Put the text into the program before the next `up`: what a program
     does not declare is deleted.
+
+    What is imported has no parent and is in the stack's own environment. For an explicit Provider declare the
+    object with adopt_id instead.
     """
     wanted = Wanted(**options)
     if not (wanted.rts or wanted.models or wanted.trainings or wanted.tags):
@@ -102,7 +105,7 @@ def import_(
     if not as_json:
         _show(adopted, stack, to_stderr=to_stderr)
     if not preview_only:
-        confirm(f"Import these {len(adopted)} objects into the stack {stack.name}?", yes=yes)
+        confirm(f"Import {counted(len(adopted), 'object')} into the stack {stack.name}?", yes=yes)
     done = _Import(place, environment, stack, wanted, preview_only, project.working_folder)
     text = done.carry_out(adopted, notes)
     if as_json:
@@ -114,7 +117,9 @@ def import_(
         click.echo(text, nl=False)
     if not preview_only:
         where = f" The program text is in {wanted.out}." if wanted.out else ""
-        click.echo(f"Imported {len(adopted)} objects into the stack {stack.name}.{where}", err=to_stderr)
+        click.echo(
+            f"Imported {counted(len(adopted), 'object')} into the stack {stack.name}.{where}", err=to_stderr
+        )
 
 
 @dataclass(frozen=True, slots=True)

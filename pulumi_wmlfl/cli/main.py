@@ -6,13 +6,15 @@ Errors of ours end as one line on standard error and their own exit code; never 
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from typing import Any
 
 import click
 
+from .._redaction import redact
 from .._version import __version__
-from ..errors import MissingExtra, WmlflError, redact
+from ..errors import MissingExtra, WmlflError
 
 __all__ = ["cli"]
 
@@ -65,6 +67,16 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][2]) for name in COMMANDS])
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; where there is none of the name, name the nearest."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            ctx.fail(f"No such command {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error of ours becomes one line and its exit code."""
         try:
@@ -75,7 +87,7 @@ class LazyGroup(click.Group):
         except ModuleNotFoundError as error:
             extra = EXTRAS.get(ctx.invoked_subcommand or "", "local")
             click.echo(
-                f"error: this command needs the package {redact(str(error.name))!r}, which is not installed. "
+                f"error: This command needs the package {redact(str(error.name))!r}, which is not installed. "
                 f"Install it with `pip install 'pulumi-wmlfl[{extra}]'`. [{MissingExtra.code}]",
                 err=True,
             )

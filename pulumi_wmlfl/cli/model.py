@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ConfigurationError
+from .groups import Group
 from .model_objects import COMMANDS as OBJECT_COMMANDS
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _FRAMEWORKS = {"sklearn": "scikit-learn", "keras": "tensorflow", "pytorch": "pytorch"}
 
 
-@click.group()
+@click.group(cls=Group)
 def model() -> None:
     """List, look at and download models, and turn trained weights into a framework's model."""
 

@@ -13,7 +13,7 @@ import click
 from ..errors import ConfigurationError
 from .confirm import confirm
 from .environment import Environment, Place, place_options, reporting, run_engine, scope_options
-from .report import emit, printable, show_table
+from .report import counted, emit, printable, show_table
 
 if TYPE_CHECKING:
     from ..core.orphans import Orphan
@@ -77,7 +77,7 @@ def orphans(
     if not as_json:
         _show(found, young=len(lost) - len(found), minutes=older_than)
     if delete and found:
-        confirm(f"Delete these {len(found)} objects for good?", yes=yes)
+        confirm(f"Delete {counted(len(found), 'object')} for good?", yes=yes)
         for orphan in found:
             delete_orphan(environment.client, orphan, lambda _: None)
             if not as_json:

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import click
 
 from .environment import reporting
-from .report import emit
+from .groups import Group
+from .report import counted, emit
 
 __all__ = ["party"]
 
@@ -21,7 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.group()
+@click.group(cls=Group)
 def party() -> None:
     """Take part in a training, or prepare parties for it."""
 
@@ -104,7 +105,8 @@ def run(*, source: Path | None, model: str | None, as_json: bool, quiet: bool, *
     if as_json:
         emit("party-result", asdict(result), compact=True)
     else:
-        click.echo(f"{result.party}: the training is {result.state} after {len(result.rounds)} rounds.")
+        rounds = counted(len(result.rounds), "round")
+        click.echo(f"{result.party}: the training is {result.state} after {rounds}.")
 
 
 @party.command()
@@ -114,7 +116,12 @@ def run(*, source: Path | None, model: str | None, as_json: bool, quiet: bool, *
     help="JSON of `pulumi stack output --json`; - reads standard input.",
 )
 @click.option("--stack", "-s", help="Stack to read the outputs of.  [default: the selected one]")
-@click.option("--cwd", "-C", type=click.Path(path_type=Path, file_okay=False), help="Folder of the program.")
+@click.option(
+    "--cwd",
+    "-C",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of the program.",
+)
 @click.option("--key", default="", help="The output, where a stack has several trainings.")
 @click.option("--party", "only", multiple=True, help="Only this party (repeatable).  [default: all]")
 @click.option(

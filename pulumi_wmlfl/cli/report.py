@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "VERSION",
     "console",
+    "counted",
     "emit",
     "emit_error",
     "fields",
@@ -104,6 +105,11 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: 
         output.print(made)
     for line in printed.get().splitlines():
         click.echo(line.rstrip())
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 object` or `4 objects`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def nothing(noun: str, **filters: str | None) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from .environment import Environment, environment_options
+from .groups import Group
 from .report import emit, fields, nothing, show_table
 
 __all__ = ["rts"]
 
 
-@click.group()
+@click.group(cls=Group)
 def rts() -> None:
     """List and look at remote training systems, the identities of the parties."""
 

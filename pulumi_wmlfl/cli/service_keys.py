@@ -13,6 +13,7 @@ import click
 from .._paths import default_data_dir
 from ..errors import ServiceError
 from .environment import reporting
+from .groups import Group
 from .report import emit
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def _data_dir(function: F) -> F:
     )(function)
 
 
-@click.group()
+@click.group(cls=Group)
 def keys() -> None:
     """Add, list and remove keys of the local WML service.
 

@@ -11,6 +11,7 @@ import click
 from ..errors import ConfigurationError, TrainingFailed, WaitTimedOut
 from ..schema.api import TrainingState
 from .environment import Environment, environment_options
+from .groups import Group
 from .report import emit, fields, nothing, printable, show_table
 
 __all__ = ["training"]
@@ -19,7 +20,7 @@ _CANCEL_SECONDS = 300.0
 _SECONDS = click.FloatRange(min=0.05)
 
 
-@click.group()
+@click.group(cls=Group)
 def training() -> None:
     """List, look at, follow and cancel trainings.
 

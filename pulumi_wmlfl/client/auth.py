@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from .._redaction import register_secret
 from ..config import Settings
-from ..errors import AuthenticationFailed, UnexpectedAnswer, WmlflError, WmlResponseError, register_secret
+from ..errors import AuthenticationFailed, UnexpectedAnswer, WmlflError, WmlResponseError
 from .deadlines import within
 from .transport import Call, Transport
 

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 import requests
 from urllib3.exceptions import HTTPError
 
+from .._redaction import redact
 from ..config import Settings
 from ..errors import (
     AnswerLost,
@@ -27,7 +28,6 @@ from ..errors import (
     TransportError,
     UnexpectedAnswer,
     WmlResponseError,
-    redact,
 )
 from .deadlines import time_left
 from .failures import answer_lost, failure_of, retry_after

@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .._paths import default_ready_file
-from ..errors import ConfigurationError, register_secret
+from .._redaction import register_secret
+from ..errors import ConfigurationError
 from .checks import api_version, authentication, ca_file, http_url, missing, number
 from .settings import IAM_URL, PLATFORMS, PREFIX, REGIONS, Settings
 from .values import DEFAULT, Values, choose_between, choose_credentials, collect, keep_keys_at_home

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ConfigurationError, register_secret
+from .._redaction import register_secret
+from ..errors import ConfigurationError
 from .settings import PREFIX, SETTINGS
 
 __all__ = ["DEFAULT", "Values", "choose_between", "choose_credentials", "collect", "keep_keys_at_home"]

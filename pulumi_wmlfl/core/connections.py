@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._redaction import register_secret
 from ..client.contract import Collection
-from ..errors import ImportRefused, register_secret
+from ..errors import ImportRefused
 from ..schema.policy import FIELDS, MADE_IN_LOCATION
 from .adopted import Setting
 from .results import Json

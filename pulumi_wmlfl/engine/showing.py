@@ -47,7 +47,7 @@ def show(value: Value) -> str:
 
 
 def shown(value: Value) -> Any:
-    """Return a value as JSON for people: secrets hidden, whole numbers without a fraction."""
+    """Return a value as JSON for people: secrets hidden, keys in order, whole numbers without a fraction."""
     if isinstance(value, Secret):
         return SECRET_TEXT
     if isinstance(value, Unknown):
@@ -55,7 +55,7 @@ def shown(value: Value) -> Any:
     if isinstance(value, Reference):
         return value.urn if value.id is None else shown(value.id)
     if isinstance(value, dict):
-        return {key: shown(item) for key, item in value.items() if key != _HIDDEN}
+        return {key: shown(item) for key, item in sorted(value.items()) if key != _HIDDEN}
     if isinstance(value, list):
         return [shown(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e21 else value

@@ -17,6 +17,7 @@ from collections.abc import Callable
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
+from .._redaction import redact, register_secret
 from .._version import __version__
 from ..errors import (
     AggregatorLost,
@@ -27,8 +28,6 @@ from ..errors import (
     TransportError,
     UserCodeError,
     WmlflError,
-    redact,
-    register_secret,
 )
 from ..protocol import (
     MAX_FRAME_BYTES,

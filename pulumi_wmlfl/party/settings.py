@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from ..errors import ConfigurationError, register_secret
+from .._redaction import register_secret
+from ..errors import ConfigurationError
 
 __all__ = ["CONFIG_FILE", "Credentials", "HandlerSource", "PartySettings", "platform_of", "read_settings"]
 

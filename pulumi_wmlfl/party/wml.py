@@ -17,6 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from .._redaction import register_secret
 from .._version import __version__
 from ..errors import (
     AuthenticationFailed,
@@ -31,7 +32,6 @@ from ..errors import (
     UnexpectedAnswer,
     WmlflError,
     WmlResponseError,
-    register_secret,
 )
 from .settings import PartySettings
 

@@ -18,9 +18,8 @@ from .messages import (
     RegisterReply,
     Reply,
     Request,
-    from_aggregator,
-    from_party,
 )
+from .reading import from_aggregator, from_party
 from .types import ACK_ID, Frame, MessageType
 from .weights import StoredWeights, read_weights, weights_in_chunks, write_weights
 

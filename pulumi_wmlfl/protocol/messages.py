@@ -1,8 +1,7 @@
-"""The messages of a training as frozen dataclasses, with their way to a frame and back.
+"""The messages of a training as frozen dataclasses, with their way to a frame; `reading` has the way back.
 
 What a party sends: `Register`, `Ack`, `Reply`. What the aggregator sends: `RegisterReply`, `Request`,
-`Refusal`. `from_party` and `from_aggregator` read a frame as what the other side may send. Fields that a
-release adds are kept where they are payload and ignored where they are not. Imports `errors`.
+`Refusal`.
 
 Source: IBM's party library, releases 1.0.370 and 1.3.39.
 """
@@ -13,27 +12,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from ..errors import ProtocolError
 from .types import ACK_ID, Frame, MessageType
 
 __all__ = [
+    "ERROR",
+    "SUCCESS",
     "Ack",
     "AggregatorMessage",
     "PartyMessage",
+    "Payload",
     "Refusal",
     "Register",
     "RegisterReply",
     "Reply",
     "Request",
-    "from_aggregator",
-    "from_party",
 ]
 
 Payload: TypeAlias = Mapping[str, Any]
-_VERSION_KEYS = ("WATSONX_AI_VERSION", "VERSION")
-_LONGEST_TEXT = 1000
-_ERROR = "error"
-_SUCCESS = "success"
+ERROR = "error"
+SUCCESS = "success"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +95,7 @@ class Reply:
 
     id_request: int
     message_type: MessageType | None
-    status: str = _SUCCESS
+    status: str = SUCCESS
     payload: Any = field(default=None, repr=False)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     message: str = ""
@@ -107,7 +104,7 @@ class Reply:
     @property
     def succeeded(self) -> bool:
         """Whether the party could do what was asked."""
-        return self.status == _SUCCESS
+        return self.status == SUCCESS
 
     @property
     def is_anonymous_error(self) -> bool:
@@ -141,18 +138,18 @@ class RegisterReply:
     model_config: Payload | None = None
     local_training: Payload | None = None
     model_package: bytes | None = field(default=None, repr=False)
-    status: str = _SUCCESS
+    status: str = SUCCESS
     detail: str = ""
 
     @property
     def accepted(self) -> bool:
         """Whether the party takes part."""
-        return self.status == _SUCCESS
+        return self.status == SUCCESS
 
     @classmethod
     def refused(cls, id_request: int, detail: str) -> RegisterReply:
         """Return a refusal: the party logs `detail` and ends with exit code 1."""
-        return cls(id_request=id_request, status=_ERROR, detail=detail)
+        return cls(id_request=id_request, status=ERROR, detail=detail)
 
     def frame(self) -> Frame:
         """Return the frame."""
@@ -247,106 +244,9 @@ class Refusal:
         return Frame(
             id_request=0,
             message_type=MessageType.ERROR_AUTH,
-            data={"status": _ERROR, "detail": self.detail},
+            data={"status": ERROR, "detail": self.detail},
         )
 
 
 PartyMessage: TypeAlias = Register | Ack | Reply
 AggregatorMessage: TypeAlias = RegisterReply | Request | Refusal
-
-_NOT_FROM_PARTY = frozenset({MessageType.ERROR_AUTH, MessageType.STOP})
-_NOT_FROM_AGGREGATOR = frozenset({MessageType.ACK})
-
-
-def from_party(frame: Frame) -> PartyMessage:
-    """Read what a party sent.
-
-    Raises:
-        ProtocolError: a party does not send this, or it lacks what its type needs.
-    """
-    kind = frame.message_type
-    if kind in _NOT_FROM_PARTY:
-        raise ProtocolError(f"A party does not send {kind.name}.")
-    data = _mapping(frame.data, "A party's message")
-    if kind is MessageType.REGISTER:
-        return _register(frame, data)
-    if kind is MessageType.ACK:
-        acknowledged = data.get("id_request")
-        if isinstance(acknowledged, bool) or not isinstance(acknowledged, int):
-            raise ProtocolError("An acknowledgement names the id_request it acknowledges.")
-        return Ack(acknowledged=acknowledged, sender=frame.sender_info)
-    metrics = data.get("metrics")
-    return Reply(
-        id_request=frame.id_request,
-        message_type=kind,
-        status=_status(data),
-        payload=data.get("payload"),
-        metrics={} if metrics is None else _mapping(metrics, "A party's metrics"),
-        message=_text(data.get("message")),
-        sender=frame.sender_info,
-    )
-
-
-def from_aggregator(frame: Frame) -> AggregatorMessage:
-    """Read what an aggregator sent.
-
-    Raises:
-        ProtocolError: an aggregator does not send this, or it lacks what its type needs.
-    """
-    kind = frame.message_type
-    if kind is None or kind in _NOT_FROM_AGGREGATOR:
-        raise ProtocolError(f"An aggregator does not send {kind.name if kind else 'a message without type'}.")
-    data = _mapping(frame.data, "An aggregator's message")
-    if kind is MessageType.ERROR_AUTH:
-        return Refusal(detail=_text(data.get("detail")) or "No reason was given.")
-    if kind is MessageType.REGISTER:
-        return _register_reply(frame, data)
-    return Request(id_request=frame.id_request, message_type=kind, payload=data.get("payload"))
-
-
-def _register(frame: Frame, data: Payload) -> Register:
-    rts_id = data.get("id")
-    if not isinstance(rts_id, str) or not rts_id:
-        raise ProtocolError("REGISTER names the id of a remote training system.")
-    version = next((data[key] for key in _VERSION_KEYS if isinstance(data.get(key), str)), "")
-    port, verify = data.get("port"), data.get("verify")
-    return Register(
-        id_request=frame.id_request,
-        rts_id=rts_id,
-        version=_text(version),
-        ip=_text(data.get("ip")),
-        port=port if isinstance(port, int) and not isinstance(port, bool) else None,
-        verify=verify if isinstance(verify, bool) else None,
-    )
-
-
-def _register_reply(frame: Frame, data: Payload) -> RegisterReply:
-    status = _status(data)
-    if status != _SUCCESS:
-        return RegisterReply.refused(frame.id_request, _text(data.get("detail")) or "No reason was given.")
-    package = data.get("model_package")
-    if package is not None and not isinstance(package, bytes):
-        raise ProtocolError("The model_package of a reply to REGISTER is bytes.")
-    return RegisterReply(
-        id_request=frame.id_request,
-        model_config=_mapping(data.get("model_config"), "The model_config of a reply to REGISTER"),
-        local_training=_mapping(data.get("local_training"), "The local_training of a reply to REGISTER"),
-        model_package=package,
-    )
-
-
-def _mapping(value: object, what: str) -> Payload:
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise ProtocolError(f"{what} is a map with names as keys; this one is not.")
-    return value
-
-
-def _status(data: Payload) -> str:
-    status = data.get("status")
-    if not isinstance(status, str) or status not in {_SUCCESS, _ERROR}:
-        raise ProtocolError("The status of a message is 'success' or 'error'.")
-    return status
-
-
-def _text(value: object) -> str:
-    return value[:_LONGEST_TEXT] if isinstance(value, str) else ""

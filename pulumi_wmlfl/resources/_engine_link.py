@@ -19,7 +19,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-from ..errors import WmlflError, redact
+from .._redaction import redact
+from ..errors import WmlflError
 
 __all__ = [
     "clean_errors",

@@ -158,6 +158,10 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
         Output("state", "the training's state when it was last looked at"),
         Output("message", "what WML says about that state"),
         Output("results_location", "where the results lie"),
-        Output("party_variables", "what the parties need: host, ids, scope; never a key"),
+        Output(
+            "party_variables",
+            "what the parties need: host, ids by the parties' names, scope; never a key. "
+            "A renamed party has its new name here after a `refresh`",
+        ),
     ),
 }

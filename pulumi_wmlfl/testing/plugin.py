@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from ..client import WmlClient
-    from ..engine.api import DeployedStack
     from .service import LocalService
+    from .stacks import StackUnderTest
 
 __all__ = ["wml_client", "wml_service", "wml_service_process", "wmlfl_stack"]
 
@@ -46,15 +44,14 @@ def wml_client(wml_service: LocalService) -> WmlClient:
 @pytest.fixture
 def wmlfl_stack(
     wml_service: LocalService, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., DeployedStack]]:
+) -> Iterator[Callable[..., StackUnderTest]]:
     """Make stacks of Pulumi projects that deploy to the service with the embedded engine.
 
     `wmlfl_stack(folder, name="test", config={"key": "value"})` opens a stack with a backend of its own: the
     project's own state is neither read nor written. Its `Pulumi.<name>.yaml` is read and stays as it is, so
-    tests may run beside each other. What is left is destroyed after the test.
+    tests may run beside each other. What went wrong is printed. What is left is destroyed after the test.
     """
-    from ..engine import api
-    from ..engine.project import find_project
+    from .stacks import Stacks
 
     state = tmp_path_factory.mktemp("state")
     for name, value in {
@@ -64,22 +61,6 @@ def wmlfl_stack(
         "WMLFL_STATE_DIR": str(state / "notes"),
     }.items():
         monkeypatch.setenv(name, value)
-    made: list[DeployedStack] = []
-
-    def open_stack(folder: str | Path, name: str = "test", config: Mapping[str, Any] | None = None) -> Any:
-        project = find_project(Path(folder).absolute())
-        own = project.stack_file(project.stack(name))
-        settings = tmp_path_factory.mktemp("settings")
-        if own.exists():
-            shutil.copy(own, settings)
-        stack = api.open_stack(folder, name, create=True, settings_folder=settings)
-        made.append(stack)
-        for key, value in (config or {}).items():
-            stack.set_config(key, str(value))
-        return stack
-
-    yield open_stack
-    for stack in reversed(made):
-        if stack.resources():
-            stack.destroy()
-        stack.remove()
+    stacks = Stacks(tmp_path_factory.mktemp)
+    yield stacks.open
+    stacks.end()

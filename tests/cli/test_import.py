@@ -89,6 +89,30 @@ def test_what_a_notebook_made_is_taken_over_without_a_change(stack_of, service, 
     assert KEYS["secret_access_key"].encode() not in written
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_imported_may_move_into_a_component(stack_of, service, engine):
+    found = made(service.http(), "remote_training_systems", party_body(service, name="North"))
+    stack = stack_of(engine)
+    said = stack.run("import", "--rts", found["metadata"]["id"], "--yes", "--out", "__main__.py", "--force")
+    assert "Imported 1 object into the stack dev." in said
+    text = (stack.folder / "__main__.py").read_text()
+    start, declared = text.split("\n\nnorth = ", 1)
+    moved = "parent=self, aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)], protect=True"
+    inside = declared.replace("protect=True", moved).strip()
+    program = [
+        start,
+        "class Ward(pulumi.ComponentResource):",
+        "    def __init__(self):",
+        '        super().__init__("own:index:Ward", "ward")',
+        *(f"        {line}" for line in inside.splitlines()),
+        "Ward()",
+    ]
+    (stack.folder / "__main__.py").write_text("\n".join(program))
+    assert stack.planned() == {}
+    assert "1 created" in stack.up()
+    assert entries(stack)["north"]["parent"].endswith("own:index:Ward::ward")
+
+
 @pytest.mark.thorough
 def test_what_is_imported_is_protected(stack_of, service):
     training, _, _ = notebook(service)
@@ -143,7 +167,11 @@ def test_what_cannot_be_imported_is_refused_and_nothing_is_written(stack_of, ser
     for arguments, (code, text) in refused.items():
         assert text in wmlfl("import", *arguments, "--yes", code=code)
     assert "Confirm with --yes" in wmlfl("import", "--rts", party, code=3)
-    assert "no stack named 'other' found." in wmlfl("import", "-s", "other", "--rts", party, "--yes", code=6)
+    said = wmlfl("import", "-s", "other", "--rts", party, "--yes", code=6)
+    assert (
+        "no stack named 'other' found. Make it with `wmlfl stack init other`; `wmlfl stack ls` lists" in said
+    )
+    assert said.count("Make it") == 1
     assert entries(stack) == {}
 
     wmlfl("import", "--rts", party, "--yes")

@@ -7,6 +7,8 @@ import pty
 import subprocess
 import sys
 
+import pytest
+
 from tests.aggregator.trainings import made_model, package
 from tests.server.samples import made, party_body
 
@@ -94,3 +96,18 @@ def on_terminal(wmlfl, columns, *arguments):
     os.close(above)
     assert done.returncode == 0
     return shown.decode()
+
+
+def test_the_list_of_commands_is_not_cut(wmlfl):
+    said = " ".join(wmlfl("training", "--help").split())
+    assert "Show what happened: states, parties that came and went, rounds, the reason of a failure." in said
+
+
+def test_a_command_that_is_none_gets_the_nearest(wmlfl):
+    assert "No such command 'trainings'. Did you mean 'training'?" in wmlfl("trainings", code=2)
+
+
+@pytest.mark.parametrize("command", [("stack",), ("up", "--yes"), ("party", "kit"), ("training", "list")])
+def test_a_folder_that_is_not_there_is_a_wrong_command_line(wmlfl, tmp_path, command):
+    said = wmlfl(*command, "--cwd", tmp_path / "nowhere", code=2, WMLFL_ENGINE="embedded")
+    assert "does not exist" in said

@@ -9,8 +9,9 @@ from urllib.parse import quote, quote_plus
 import pytest
 import trustme
 
+from pulumi_wmlfl._redaction import redact
 from pulumi_wmlfl.config import SETTINGS, resolve_settings
-from pulumi_wmlfl.errors import ConfigurationError, redact
+from pulumi_wmlfl.errors import ConfigurationError
 
 CLOUD = {"wmlfl:region": "us-south", "wmlfl:apikey": "key-123"}
 CPD = {"wmlfl:url": "https://cpd.example.com", "wmlfl:username": "ann", "wmlfl:apikey": "key-123"}

@@ -11,6 +11,8 @@ import pytest
 import pulumi_wmlfl
 from pulumi_wmlfl.cli.main import COMMANDS
 from pulumi_wmlfl.config import SETTINGS
+from tests.support.browser import chromium, needs_chromium
+from tests.support.service import wait_until
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -54,18 +56,37 @@ def test_readme_and_pages_tell_nothing_of_where_they_were_written():
     assert [file.name for file in texts if places.search(file.read_text())] == []
 
 
-def test_the_site_builds_and_asks_nobody_else(tmp_path):
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
     pytest.importorskip("mkdocs", reason="the dependency group docs is not installed")
-    done = run("-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path), NO_MKDOCS_2_WARNING="1")
+    folder = tmp_path_factory.mktemp("site")
+    done = run("-m", "mkdocs", "build", "--strict", "--site-dir", str(folder), NO_MKDOCS_2_WARNING="1")
     assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_site_asks_nobody_else(site):
     # What a browser loads by itself, be it of a page or a style.
     loads = re.compile(r"<(?:script|img|iframe|source)[^>]+src=\"?(https?:[^\" >]+)|url\((https?:[^)]+)\)")
     styles = re.compile(r"<link[^>]+rel=\"?(?:stylesheet|preconnect|icon)[^>]*href=\"?(https?:[^\" >]+)")
     found = [
         (file.name, match.group(0)[:100])
-        for file in tmp_path.rglob("*")
+        for file in site.rglob("*")
         if file.suffix in {".html", ".css"}
         for pattern in (loads, styles)
         for match in pattern.finditer(file.read_text("utf-8"))
     ]
     assert found == []
+
+
+@needs_chromium
+def test_the_site_can_be_searched_from_a_folder(site):
+    with chromium() as driver:
+        driver.set_window_size(1280, 900)
+        driver.get((site / "errors" / "WMLFL302.html").as_uri())
+        box = driver.find_element("css selector", ".md-search__input")
+        wait_until(box.is_displayed)
+        box.send_keys("trimmed_mean")
+        wait_until(lambda: driver.find_elements("css selector", ".md-search-result__link"))
+        found = driver.find_elements("css selector", ".md-search-result__link")
+        assert any("/fusion.html" in link.get_attribute("href") for link in found)

@@ -4,7 +4,6 @@ Needs Chromium and its driver (Debian: `chromium`, `chromium-driver`); where the
 skipped.
 """
 
-import shutil
 import threading
 
 import pytest
@@ -16,11 +15,10 @@ from tests.aggregator.conftest import limits
 from tests.aggregator.parties import Party, update_of
 from tests.aggregator.trainings import Experiment
 from tests.server.samples import made, party_body
+from tests.support.browser import chromium, needs_chromium
 from tests.support.service import start_service, wait_until
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="Chromium and chromedriver are not on PATH")
+pytestmark = needs_chromium
 
 MARKUP = '<img src=x onerror="window.hacked=1">'
 # The least contrast of any text with what is behind it, by the formula of WCAG 2.
@@ -119,21 +117,11 @@ class Browser:
 
 @pytest.fixture
 def browser(trainer):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    # Root, as in containers, may not use the sandbox.
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
-        options.add_argument(argument)
-    options.accept_insecure_certs = True
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    try:
+    with chromium() as driver:
         opened = Browser(driver, trainer)
         opened.screen(1100, 900)
         yield opened
         assert opened.complaints() == []
-    finally:
-        driver.quit()
 
 
 def trained(experiment, **party):
@@ -187,6 +175,28 @@ def test_a_training_moves_before_the_eyes_of_who_has_only_a_keyboard(trainer, br
     browser.press(Keys.SPACE)
     browser.shows("0.25", ".legend")
     assert "0.75" in browser.text(".legend")
+
+
+def test_who_skips_to_the_content_goes_on_seeing_what_happens(trainer, browser):
+    experiment = Experiment(trainer, name="Skipped to")
+    browser.sign_in()
+    browser.driver.execute_script("location.hash = arguments[0]", f"#/trainings/{experiment.id}")
+    browser.shows("accepting parties", ".heading")
+    browser.tab_to("#main")
+    browser.press(Keys.ENTER)
+    assert browser.focused().get_attribute("id") == "main"
+    trained(experiment)
+    browser.shows("completed", ".heading")
+
+
+def test_the_marker_of_a_stack_is_no_tag_for_people(trainer, browser):
+    marker = "wmlfl-d302f05f-be6327af-b65f3276f151"
+    made(trainer.http(), "remote_training_systems", party_body(trainer, name="Marked", tags=["ward", marker]))
+    browser.sign_in()
+    browser.driver.execute_script("location.hash = '#/objects'")
+    browser.shows("Marked", "main")
+    assert "ward" in browser.text("main")
+    assert marker not in browser.text("main")
 
 
 def test_a_training_is_cancelled_by_keyboard_after_a_question(trainer, browser):

@@ -142,11 +142,13 @@ class Session:
     async def _begin(self) -> None:
         if self.record.state == State.RUNNING:
             return
+        count = self.plan.rounds
+        rounds = "the one round begins" if count == 1 else f"{count} rounds begin"
         status = {
             "running_at": timestamp(self._services.clock()),
             "iteration": self._done,
             "total_iterations": self.plan.rounds,
-            "message": _info(f"The quorum is reached; {self.plan.rounds} rounds begin."),
+            "message": _info(f"The quorum is reached; {rounds}."),
             **self.desk.report(),
         }
         await run_in_threadpool(lambda: self._jobs.transition(self.record.id, State.RUNNING, status=status))

@@ -8,7 +8,7 @@ const PAUSE = 2000;
 const LONGEST_PAUSE = 30000;
 const element = (id) => document.getElementById(id);
 const own = { csrf: "", scopes: [], scope: "", errorsOnly: false, ownModels: false };
-const shown = { path: "", tag: "", data: null, states: new Map() };
+const shown = { view: null, tag: "", data: null, states: new Map() };
 let timer = 0;
 let asked = 0;
 let pause = PAUSE;
@@ -44,7 +44,7 @@ function signedOut(text = "") {
   clearTimeout(timer);
   asked += 1; // what was asked for before is not drawn when it comes
   Object.assign(own, { csrf: "", scopes: [], scope: "" });
-  Object.assign(shown, { path: "", tag: "", data: null });
+  Object.assign(shown, { view: null, tag: "", data: null });
   shown.states.clear();
   element("view").replaceChildren();
   element("account").hidden = element("nav").hidden = true;
@@ -114,7 +114,7 @@ function wanted() {
 
 function follow() {
   const view = wanted();
-  Object.assign(shown, { path: view.path, tag: "", data: null });
+  Object.assign(shown, { view, tag: "", data: null });
   for (const link of element("nav").children) {
     if (link.hash === `#/${view.name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -128,7 +128,7 @@ async function refresh() {
   if (!own.csrf || !own.scope || document.hidden) return;
   const mine = ++asked;
   try {
-    const answer = await call("GET", scoped(shown.path), { tag: shown.tag });
+    const answer = await call("GET", scoped(shown.view.path), { tag: shown.tag });
     const data = answer.status === 304 ? null : await answer.json();
     if (mine !== asked) return;
     if (pause !== PAUSE) trouble("");
@@ -152,8 +152,7 @@ async function refresh() {
 
 // Draws the view anew; focus, open details and scroll position stay.
 function draw() {
-  const view = wanted();
-  const data = shown.data;
+  const { view, data } = shown;
   const place = element("view");
   const focused = place.contains(document.activeElement) ? document.activeElement.id : "";
   const open = [...place.querySelectorAll("details[open]")].map((item) => item.id);
@@ -224,6 +223,10 @@ addEventListener("hashchange", () => {
   if (!own.csrf || !location.hash.startsWith("#/")) return;
   trouble("");
   follow();
+  element("main").focus();
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address names the view
   element("main").focus();
 });
 document.addEventListener("visibilitychange", refresh);

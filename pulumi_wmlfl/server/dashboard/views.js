@@ -7,6 +7,8 @@ const ENDED = ["completed", "failed", "canceled"];
 // Parties measure many things; these are looked at first.
 const RANKED = ["acc", "accuracy", "loss", "r2"];
 const FIRST = 2;
+// By this tag a stack knows its objects again; it says nothing to people.
+const MARKER = /^wmlfl-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{12}$/;
 const WORDS = {
   register: "registered", reconnect: "came back", disconnect: "left", refuse: "was refused", leave: "left",
   late: "answered too late", fail: "could not train",
@@ -29,7 +31,8 @@ function progress(training) {
     ` ${done} of ${training.rounds}`);
 }
 
-function tags(names) {
+function tags(all) {
+  const names = all.filter((name) => !MARKER.test(name));
   return names.length ? h("ul", { class: "tags", "aria-label": "Tags" }, names.map((name) => h("li", {}, name))) : null;
 }
 
@@ -50,7 +53,7 @@ export function trainings(data) {
     h("h1", {}, "Trainings"),
     rows.length
       ? table("Trainings, newest first", ["Name", "State", "Rounds", "Fusion", "Parties", "Created"], rows)
-      : empty("There is no training in this project yet. Deploy one:", "wmlfl up"),
+      : empty("There is no training here yet. Deploy one:", "wmlfl up"),
     more(data.total, rows.length, "trainings"),
   ];
 }
@@ -87,7 +90,7 @@ export function training(data, { cancel, ownModels, chooseModels }) {
         " compare with each party’s own model, before it is fused")) : null,
       charts.length ? h("div", { class: "charts" }, charts.slice(0, FIRST)) : empty("No round was measured yet."),
       charts.length > FIRST
-        ? h("details", { id: "more-metrics" }, h("summary", {}, `${charts.length - FIRST} more metrics`),
+        ? h("details", { id: "more-metrics" }, h("summary", {}, charts.length - FIRST === 1 ? "1 more metric" : `${charts.length - FIRST} more metrics`),
           h("div", { class: "charts" }, charts.slice(FIRST)))
         : null),
     h("section", { "aria-labelledby": "parties" }, h("h2", { id: "parties" }, "Parties"), parties(data)),
@@ -125,12 +128,12 @@ export function objects(data) {
   return [
     h("h1", {}, "Objects"),
     h("h2", {}, "Models"),
-    models.length ? table("Models, newest first", ["Name", "Type", "Software", "Content", "Changed"], models) : empty("There is no model in this project."),
+    models.length ? table("Models, newest first", ["Name", "Type", "Software", "Content", "Changed"], models) : empty("There is no model here."),
     more(data.models.total, models.length, "models"),
     h("h2", {}, "Remote training systems"),
     systems.length
       ? table("Remote training systems, newest first", ["Name", "Organization", "May take part", "Changed"], systems)
-      : empty("There is no remote training system in this project."),
+      : empty("There is no remote training system here."),
     more(data.remote_training_systems.total, systems.length, "remote training systems"),
   ];
 }
