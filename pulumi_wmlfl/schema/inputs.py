@@ -21,6 +21,22 @@ from .specs import SPECS, known_keys
 __all__ = ["check_inputs", "known_facts", "normalise", "without_unknown_keys"]
 
 Json = dict[str, Any]
+# What is said for pydantic's own messages, which speak of Python.
+_WORDS = {
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be a map",
+    "model_type": "must be a map",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+    "greater_than": "must be above {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+}
 # Where WML or its notebooks are known to carry a type with blanks around it.
 _TYPED = (("federated_learning", "model"), ("results_reference",))
 
@@ -122,6 +138,8 @@ def _problem(spec: type[BaseModel], entry: Any) -> Problem:
         return Problem(where, f"is not a property that WML knows{hint}")
     if kind == "string_pattern_mismatch":
         return Problem(where, "must not contain < or >, which WML's firewall refuses")
+    if words := _WORDS.get(kind):
+        return Problem(where, words.format(**entry.get("ctx", {})))
     return Problem(where, str(entry["msg"]).replace("Input should be", "must be"))
 
 

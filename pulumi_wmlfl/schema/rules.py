@@ -124,7 +124,8 @@ def _quorum(known: Known) -> list[Problem]:
         share = math.floor(100 * quorum / len(parties)) / 100
         text += f"; for {quorum:g} of these {len(parties)} parties give {share:g}"
     elif isinstance(parties, list):
-        text += f"; {quorum:g} are more than these {len(parties)} parties"
+        count = "1 party" if len(parties) == 1 else f"{len(parties)} parties"
+        text += f"; the training has {count}"
     return [Problem(where, text)]
 
 

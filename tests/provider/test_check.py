@@ -19,7 +19,7 @@ def parties(count, **more):
 
 
 WRONG = {
-    "type": ("models", {"type": 5}, "type: must be a valid string"),
+    "type": ("models", {"type": 5}, "type: must be text"),
     "missing": ("models", {"software_spec": None}, "software_spec: is required"),
     "both": ("models", {"software_spec": {"id": "a", "name": "b"}}, "exactly one of id and name"),
     "typo": (
@@ -46,11 +46,11 @@ WRONG = {
         {"federated_learning": learning(fusion_type="spahm")},
         "federated_learning.fusion_type: spahm exists for scikit-learn only",
     ),
-    "rounds": (T, {"federated_learning": learning(rounds=0)}, "federated_learning.rounds: must be greater"),
+    "rounds": (T, {"federated_learning": learning(rounds=0)}, "federated_learning.rounds: must be at least 1"),
     "text": (
         T,
         {"federated_learning": learning(rounds="5")},
-        "federated_learning.rounds: must be a valid integer",
+        "federated_learning.rounds: must be a whole number",
     ),
     "quorum": (
         T,
@@ -60,7 +60,7 @@ WRONG = {
     "too many": (
         T,
         {"federated_learning": learning(remote_training=parties(2, quorum=3))},
-        "3 are more than these 2 parties",
+        "from 0 to 1; the training has 2 parties",
     ),
     "twice": (
         T,
@@ -84,7 +84,7 @@ WRONG = {
     ),
     "wait": (T, {"wait_for": "acepting"}, "wait_for: must be 'accepting_parties', 'none' or 'completed'"),
     "results": (T, {"results_reference": None}, "results_reference: is required"),
-    "timeouts": (T, {"timeouts": {"create": -1}}, "timeouts.create: must be greater than 0"),
+    "timeouts": (T, {"timeouts": {"create": -1}}, "timeouts.create: must be above 0"),
 }
 
 
