@@ -83,6 +83,7 @@ def run_service(
         }
         connections = Connections(most=settings.most_connections, header_seconds=settings.header_seconds)
         services.control.drop_connection = connections.drop
+        listener = connections.listening(listener)
 
         def announce() -> None:
             for path in ready_files:
@@ -117,6 +118,7 @@ def _configuration(
         ws=connections.websocket_protocol(),
         ws_max_size=services.settings.largest_frame,
         # A party answers no ping while it trains.
+        loop="asyncio",
         ws_ping_interval=None,
         ws_ping_timeout=None,
         ws_per_message_deflate=False,
