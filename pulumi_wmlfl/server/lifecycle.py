@@ -117,8 +117,8 @@ def _configuration(
         http=connections.protocol(),
         ws=connections.websocket_protocol(),
         ws_max_size=services.settings.largest_frame,
-        # A party answers no ping while it trains.
         loop="asyncio",
+        # A party answers no ping while it trains.
         ws_ping_interval=None,
         ws_ping_timeout=None,
         ws_per_message_deflate=False,
