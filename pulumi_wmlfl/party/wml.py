@@ -132,9 +132,9 @@ class WmlApi:
         if 400 <= response.status_code < 500:
             name = "key" if credentials.apikey else "password"
             raise AuthenticationFailed(
-                f"{settings.display_name} could not sign in at {where}: its {name} was not accepted.",
+                f"{settings.display_name} could not sign in: {where} does not accept its {name}.",
                 status=response.status_code,
-                hint="Check WMLFL_APIKEY: it is the key of the party's own user.",
+                hint="WMLFL_APIKEY must be the key of the party's own user.",
             )
         answer = self._object(response, "sign in")
         token = answer.get("access_token") or answer.get("token")

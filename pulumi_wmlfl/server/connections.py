@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import socket
+from collections.abc import Callable
 from typing import Any
 
 import h11
@@ -16,6 +18,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 __all__ = ["Connections"]
+
+# So many above the limit are let in for their answer, 503; more are dropped before TLS, which takes memory.
+_MOST_REFUSED = 64
 
 
 class Connections:
@@ -44,6 +49,13 @@ class Connections:
 
         return Watched
 
+    def listening(self, listener: socket.socket) -> socket.socket:
+        """Return a socket in place of this one that drops connections far beyond the limit at once.
+
+        TLS takes memory from the moment a connection is accepted, and nobody has shown a key yet.
+        """
+        return _Listener(listener, most=self.most + _MOST_REFUSED)
+
     def admit(self, peer: tuple[str, int], transport: asyncio.Transport) -> bool:
         """Note a new connection; False if there are too many."""
         if len(self._open) >= self.most:
@@ -60,6 +72,48 @@ class Connections:
         transport = self._open.get(tuple(scope["client"])) if scope["client"] else None
         if transport is not None:
             transport.abort()
+
+
+class _Accepted(socket.socket):
+    """A connection's socket that tells when it is closed."""
+
+    def __init__(self, connection: socket.socket, closed: Callable[[], None]) -> None:
+        super().__init__(connection.family, connection.type, connection.proto, connection.detach())
+        self._closed_once = closed
+
+    def close(self) -> None:
+        """Close it, and say so once."""
+        super().close()
+        closed, self._closed_once = self._closed_once, _nothing
+        closed()
+
+
+def _nothing() -> None: ...
+
+
+class _Listener(socket.socket):
+    """A listening socket that counts the connections it accepted and that are not closed."""
+
+    def __init__(self, listener: socket.socket, *, most: int) -> None:
+        super().__init__(listener.family, listener.type, listener.proto, listener.detach())
+        self._most = most
+        self._accepted = 0
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Accept a connection.
+
+        Raises:
+            ConnectionAbortedError: there are too many, and it was closed; event loops go on after this.
+        """
+        connection, address = super().accept()
+        if self._accepted >= self._most:
+            connection.close()
+            raise ConnectionAbortedError("There are too many connections.")
+        self._accepted += 1
+        return _Accepted(connection, self._one_less), address
+
+    def _one_less(self) -> None:
+        self._accepted -= 1
 
 
 class _WatchedProtocol(H11Protocol):
@@ -115,9 +169,8 @@ class _WatchedProtocol(H11Protocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            super().send_400_response(msg)
-        else:
-            self.transport.close()
+            self.transport.write(_refusal("400 Bad Request", msg))
+        self.transport.close()
 
     def shutdown(self) -> None:
         """End an idle connection at once: its client need not answer TLS's farewell."""

@@ -73,6 +73,12 @@ class AggregatorPort(Protocol):
     async def cancel(self, training_id: str, reason: str) -> None:
         """Stop: the training has ended by cancelling, deletion or time-out."""
 
+    def hurry(self, training_id: str) -> bool:
+        """Wait for nobody else if the quorum is there; False if it is not."""
+
+    def missing(self, training_id: str) -> str:
+        """Say in a sentence which parties are not there; empty if it takes none for this training."""
+
     async def shutdown(self) -> None:
         """Stop everything; the service ends."""
 
@@ -285,19 +291,28 @@ class TrainingJobs:
 
     async def _accept_parties(self, record: Record) -> None:
         now = self._clock()
-        remote = record.entity["federated_learning"]["remote_training"]
-        limit = float(remote.get("max_timeout") or _LONGEST_MAX_TIMEOUT)
         status = {
             "wait_for_quorum_at": timestamp(now),
             "message": _message("The aggregator accepts parties."),
         }
         await run_in_threadpool(
-            self.transition, record.id, State.ACCEPTING_PARTIES, status=status, due_at=now + limit
+            self.transition, record.id, State.ACCEPTING_PARTIES, status=status, due_at=now + _limit_of(record)
         )
         await self._open(record.id)
 
     async def _time_out(self, record: Record) -> None:
-        text = "The quorum was not reached within max_timeout."
+        if self.aggregator is not None and self.aggregator.hurry(record.id):
+            again = self._clock() + _limit_of(record)
+            await run_in_threadpool(
+                self._store.change_training,
+                record.id,
+                lambda now: replace(now, due_at=again) if now.state == State.ACCEPTING_PARTIES else now,
+                event="",
+                data={},
+            )
+            return
+        missing = self.aggregator.missing(record.id) if self.aggregator is not None else ""
+        text = f"The quorum was not reached within max_timeout{f': {missing}' if missing else '.'}"
         await run_in_threadpool(
             self.transition, record.id, State.FAILED, status=failure(record.id, "quorum_not_reached", text)
         )
@@ -307,6 +322,12 @@ class TrainingJobs:
     async def _open(self, training_id: str) -> None:
         if self.aggregator is not None:
             await self.aggregator.open(training_id)
+
+
+def _limit_of(record: Record) -> float:
+    """Return how long a training waits for its quorum, in seconds."""
+    remote = record.entity["federated_learning"]["remote_training"]
+    return float(remote.get("max_timeout") or _LONGEST_MAX_TIMEOUT)
 
 
 async def _cancel_safely(aggregator: AggregatorPort, training_id: str, reason: str) -> None:

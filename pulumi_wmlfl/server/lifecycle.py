@@ -97,6 +97,7 @@ def _serve(
         }
         connections = Connections(most=settings.most_connections, header_seconds=settings.header_seconds)
         services.control.drop_connection = connections.drop
+        listener = connections.listening(listener)
 
         def announce() -> None:
             for path in ready_files:
@@ -125,6 +126,7 @@ def _configuration(
         http=connections.protocol(),
         ws=connections.websocket_protocol(),
         ws_max_size=services.settings.largest_frame,
+        loop="asyncio",
         # A party answers no ping while it trains.
         ws_ping_interval=None,
         ws_ping_timeout=None,

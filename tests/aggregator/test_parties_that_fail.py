@@ -229,7 +229,9 @@ def test_a_lost_quorum_fails_the_training_and_its_last_model_is_kept(trainer):
     status = experiment.reaches("failed")
     assert stays.ended() == "stopped"
     assert status["failure"]["errors"][0]["code"] == "quorum_lost"
-    assert "The quorum was lost in round 3: 1 of 2 needed take part" in status["message"]["text"]
+    text = status["message"]["text"]
+    lost = "The quorum was lost in round 3: 1 of 2 needed take part, and nobody came back. Missing: Party 2. "
+    assert text.startswith(lost)
     path = f"/ml/v4/trainings/{experiment.id}/results"
     kept = experiment.http("GET", path, params={"project_id": trainer.project_id}).json()["results"]
     assert any(item["path"].endswith(f"{experiment.id}_2/resources/wml_model/model.zip") for item in kept)
@@ -243,7 +245,8 @@ def test_max_timeout_ends_a_round_that_nobody_answers(trainer):
     line.acknowledge(line.expect(MessageType.TRAIN))
     line.expect(MessageType.STOP)
     status = experiment.reaches("failed")
-    assert "Round 1 took longer than max_timeout (2 s)" in status["message"]["text"]
+    said = "Round 1 took longer than max_timeout (2 s): 0 of 1 needed answered. Missing: Party 1."
+    assert said == status["message"]["text"]
     line.close()
 
 

@@ -76,9 +76,8 @@ def test_who_failed_does_not_count_although_connected():
     assert judged(found, 6.0) == (Outcome.WAIT, 100.0)
 
 
-def test_what_is_missing_is_said():
-    rule = Rule(2, frozenset("c"))
-    assert rule.missing(frozenset("a")) == "1 of 2 needed, and c required"
+def test_how_many_are_there_is_said():
+    assert Rule(2, frozenset("c")).count(frozenset("a")) == "1 of 2 needed"
 
 
 @pytest.mark.parametrize(

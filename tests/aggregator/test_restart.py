@@ -88,7 +88,10 @@ def test_parties_that_do_not_come_back_after_a_restart_fail_the_training(tmp_pat
     with start_service(tmp_path, *limits(), pending_seconds=0.05) as service:
         experiment.service, experiment.http = service, service.http()
         text = experiment.reaches("failed")["message"]["text"]
-        assert "The quorum did not come back within max_timeout: 0 of 1 needed." in text
+        assert (
+            "The quorum did not come back within max_timeout: 0 of 1 needed are there. Missing: Party 1."
+            in text
+        )
 
 
 def test_a_training_that_this_version_cannot_carry_out_fails_and_the_service_starts(tmp_path):

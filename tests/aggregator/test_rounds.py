@@ -282,3 +282,28 @@ def test_the_log_tells_a_training_line_by_line_whatever_parties_say(tmp_path):
         assert line in told
     assert told[0] == f"created by {service.user_id}: t, 2 rounds of iter_avg, 3 parties."
     assert any("WARNING" in line and "failed after accepting_parties." in line for line in lines)
+
+
+def test_a_training_whose_quorum_does_not_come_says_who_is_missing(tmp_path):
+    with start_service(tmp_path, *limits(), pending_seconds=0.05) as service:
+        experiment = Experiment(service, parties=3, remote={"max_timeout": 600, "quorum": 0.6})
+        experiment.reaches("accepting_parties")
+        line = Line(service, experiment.id, experiment.rts[1])
+        assert line.register().accepted
+        service.control.change(clock_offset=601)
+        text = experiment.reaches("failed")["message"]["text"]
+        assert text.endswith("within max_timeout: 1 of 2 needed are there. Missing: Party 1, Party 3.")
+        line.expect(MessageType.STOP)
+        line.close()
+
+
+def test_who_is_late_does_not_cost_the_others_the_training(tmp_path):
+    with start_service(tmp_path, *limits("late_seconds=3600"), pending_seconds=0.05) as service:
+        experiment = Experiment(service, parties=3, remote={"max_timeout": 600, "quorum": 0.6})
+        experiment.reaches("accepting_parties")
+        lines = [Line(service, experiment.id, rts_id) for rts_id in experiment.rts[:2]]
+        assert all(line.register().accepted for line in lines)
+        service.control.change(clock_offset=601)
+        for line in lines:
+            assert line.expect(MessageType.TRAIN).payload
+            line.close()

@@ -82,7 +82,7 @@ def test_the_key_of_another_party_is_named(experiment, kits, monkeypatch):
 def test_a_wrong_key_is_a_problem_of_the_sign_in(kits, monkeypatch):
     found = findings(kits["north"], "not-a-key-of-anybody", monkeypatch)
     assert problems(found) == ["sign-in"]
-    assert "not accepted" in found["sign-in"].detail
+    assert "does not accept its key" in found["sign-in"].detail
     assert found["admission"].status == "skipped"
 
 

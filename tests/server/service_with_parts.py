@@ -21,6 +21,12 @@ class Notes:
     def __init__(self, services):
         self._jobs = services.jobs
 
+    def hurry(self, training_id):
+        return False
+
+    def missing(self, training_id):
+        return "Nobody is there."
+
     async def open(self, training_id):
         await run_in_threadpool(self._jobs.journal, training_id, "opened", {})
 

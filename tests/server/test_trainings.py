@@ -95,7 +95,8 @@ def test_a_training_without_its_quorum_fails_when_its_time_is_over(service, http
     wait_until(lambda: state(http, service, training_id) == "failed")
     status = http("GET", f"{PATH}/{training_id}", params=project(service)).json()["entity"]["status"]
     assert status["failure"]["errors"][0]["code"] == "quorum_not_reached"
-    assert status["message"] == {"level": "error", "text": "The quorum was not reached within max_timeout."}
+    text = "The quorum was not reached within max_timeout: 0 of 1 needed are there. Missing: p (required)."
+    assert status["message"] == {"level": "error", "text": text}
     assert status["completed_at"]
 
 

@@ -38,6 +38,16 @@ class Hub:
         session = self._sessions.get(training_id)
         return session.desk.present() if session else frozenset()
 
+    def hurry(self, training_id: str) -> bool:
+        """Let a training whose quorum is there begin without those who are late."""
+        session = self._sessions.get(training_id)
+        return session is not None and session.hurry()
+
+    def missing(self, training_id: str) -> str:
+        """Say which parties of a training are not there."""
+        session = self._sessions.get(training_id)
+        return session.missing() if session else ""
+
     async def open(self, training_id: str) -> None:
         """Begin to accept parties, or go on where a killed service was."""
         record = await run_in_threadpool(self._services.store.get, "trainings", training_id)

@@ -43,11 +43,9 @@ class Rule:
         """Say whether these parties are a quorum."""
         return len(parties) >= self.needed and self.required <= parties
 
-    def missing(self, parties: AbstractSet[str]) -> str:
-        """Say in words what is missing to a quorum."""
-        absent = sorted(self.required - parties)
-        named = f", and {', '.join(absent)} required" if absent else ""
-        return f"{len(parties)} of {self.needed} needed{named}"
+    def count(self, parties: AbstractSet[str]) -> str:
+        """Say in words how many of the needed parties these are."""
+        return f"{len(parties)} of {self.needed} needed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,9 @@ messages come in through :class:`.desk.Desk`; this module decides what happens w
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -64,6 +63,7 @@ class Session:
         self._done = 0
         self._fused = 0
         self._reason = ""
+        self._hurries = False
 
     # its life
 
@@ -125,12 +125,18 @@ class Session:
                 return
             now = loop.time()
             quorum_at = (quorum_at or now) if self._rule.met_by(present) else None
-            if quorum_at is not None and now >= quorum_at + self._settings.late_seconds:
+            if quorum_at is not None and (self._hurries or now >= quorum_at + self._settings.late_seconds):
                 return
             if quorum_at is None and now >= end:
-                text = f"The quorum did not come back within max_timeout: {self._rule.missing(present)}."
+                text = f"The quorum did not come back within max_timeout: {self.missing()}"
                 raise _Failed("quorum_not_reached", text)
             await self.desk.happens(until=quorum_at + self._settings.late_seconds if quorum_at else end)
+
+    def hurry(self) -> bool:
+        """Wait for nobody else if the quorum is there; False if it is not."""
+        self._hurries = self._rule.met_by(self.desk.present())
+        self.desk.something_happened()
+        return self._hurries
 
     async def _share_keys(self) -> None:
         """In an encrypted training let the parties agree on keys; whoever cannot is out."""
@@ -244,20 +250,34 @@ class Session:
             await self.desk.happens(until=verdict.until)
 
     def _titles(self, party_ids: Collection[str]) -> str:
-        named = (self.desk.name_of(party) for party in self.desk.parties.values() if party.id in party_ids)
-        return ", ".join(itertools.islice(named, _MOST_NAMED)) + (
-            f" and {len(party_ids) - _MOST_NAMED} more" if len(party_ids) > _MOST_NAMED else ""
+        return _listed(
+            [self.desk.name_of(party) for party in self.desk.parties.values() if party.id in party_ids]
         )
 
+    def missing(self) -> str:
+        """Say how many of the needed parties are there, and which are not."""
+        present = self.desk.present()
+        return f"{self._rule.count(present)} are there. {self._absent(present)}".strip()
+
+    def _absent(self, party_ids: Collection[str]) -> str:
+        """Name the parties that are not among these; those that the training requires first."""
+        absent = [party for party in self.desk.parties.values() if party.id not in party_ids]
+        absent.sort(key=lambda party: not party.required)
+        names = [self.desk.name_of(party) + (" (required)" if party.required else "") for party in absent]
+        return f"Missing: {_listed(names)}." if names else ""
+
     def _round_failed(self, number: int, verdict: Verdict, ballot: Ballot) -> _Failed:
-        missing = self._rule.missing(ballot.answered)
         if verdict.outcome is Outcome.TIMED_OUT:
             text = (
-                f"Round {number} took longer than max_timeout ({self.plan.timeout:g} s): {missing} answered."
+                f"Round {number} took longer than max_timeout ({self.plan.timeout:g} s): "
+                f"{self._rule.count(ballot.answered)} answered. {self._absent(ballot.answered)}"
             )
             return _Failed("quorum_not_reached", text)
-        present = self._rule.missing(ballot.answered | (self._keys.present() - ballot.failed))
-        text = f"The quorum was lost in round {number}: {present} take part, and nobody came back."
+        present = ballot.answered | (self._keys.present() - ballot.failed)
+        text = (
+            f"The quorum was lost in round {number}: {self._rule.count(present)} take part, "
+            f"and nobody came back. {self._absent(present)}"
+        )
         return _Failed("quorum_lost", text)
 
     async def _keep(self, number: int, model: GlobalUpdate) -> None:
@@ -317,6 +337,11 @@ class Session:
         await run_in_threadpool(lambda: self._jobs.transition(self.record.id, State.COMPLETED, status=done))
         await self.desk.dismiss(text)
         await run_in_threadpool(self.workspace.remove)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _info(text: str) -> dict[str, str]:
