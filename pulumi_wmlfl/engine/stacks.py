@@ -266,7 +266,7 @@ def _in_plain(snapshot: Snapshot) -> dict[str, Any]:
         return [opened(item) for item in value] if isinstance(value, list) else value
 
     def text(secret: Secret) -> str:
-        return json.dumps(to_json(secret.value, text), separators=(",", ":"))
+        return json.dumps(to_json(secret.value, text), separators=(",", ":"), ensure_ascii=False)
 
     found: dict[str, Any] = opened(snapshot.to_json(text))
     return found
