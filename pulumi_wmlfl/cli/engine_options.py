@@ -22,6 +22,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 # What only this command line knows, and the CLI must not get.
 _OURS = ("--engine",)
 
+# Names that the CLI gives to one command.
+_SAME = (
+    frozenset({"rm", "remove", "delete"}),
+    frozenset({"init", "new", "create", "setup"}),
+    frozenset({"ls", "list"}),
+)
+
 
 class EngineCommand(click.Command):
     """A command that the Pulumi CLI carries out where it is chosen, with the arguments as they are."""
@@ -37,9 +44,15 @@ class EngineCommand(click.Command):
 
 
 class EngineGroup(Group):
-    """A group of such commands."""
+    """A group of such commands; each has the CLI's other names for it too."""
 
     command_class = EngineCommand
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name or of one that means the same."""
+        same = next((names for names in _SAME if cmd_name in names), frozenset())
+        known = next((name for name in self.commands if name in same), cmd_name)
+        return super().get_command(ctx, known)
 
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
         """Hand over before anything is parsed."""

@@ -40,6 +40,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "keys": ("service_keys", "keys", "Add, list and remove keys of the local WML service."),
 }
 
+# The CLI's other names for these commands.
+ALIASES = {"pre": "preview", "update": "up", "down": "destroy", "dn": "destroy"}
+
 # The extra that brings what a command needs, where it is not `local`.
 _ENGINE = ("preview", "up", "refresh", "destroy", "cancel", "stack", "state", "config", "import")
 EXTRAS = {**dict.fromkeys(_ENGINE, "engine"), "party": "party"}
@@ -54,6 +57,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import the module of `cmd_name` and return its command."""
+        cmd_name = ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in COMMANDS:
             return None
         module, attribute, _ = COMMANDS[cmd_name]
@@ -85,7 +89,8 @@ class LazyGroup(click.Group):
             click.echo(f"error: {error.with_code()}", err=True)
             ctx.exit(error.exit_code)
         except ModuleNotFoundError as error:
-            extra = EXTRAS.get(ctx.invoked_subcommand or "", "local")
+            name = ctx.invoked_subcommand or ""
+            extra = EXTRAS.get(ALIASES.get(name, name), "local")
             click.echo(
                 f"error: This command needs the package {redact(str(error.name))!r}, which is not installed. "
                 f"Install it with `pip install 'pulumi-wmlfl[{extra}]'`. [{MissingExtra.code}]",

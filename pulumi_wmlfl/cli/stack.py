@@ -15,10 +15,12 @@ from .engine_options import EngineGroup, asker, common_options, interactive, loa
 
 @click.group(cls=EngineGroup, invoke_without_command=True)
 @common_options
+@click.option("--show-urns", "-u", is_flag=True, help="Show the URN of each resource.")
 @click.pass_context
 def stack(
     context: click.Context,
     *,
+    show_urns: bool,
     stack_name: str | None,
     folder: str | None,
     non_interactive: bool,
@@ -34,6 +36,8 @@ def stack(
     click.echo(f"Current stack resources ({len(resources)}):")
     for entry in resources:
         click.echo(f"    {entry['type']}  {entry['urn'].rsplit('::', 1)[-1]}")
+        if show_urns:
+            click.echo(f"        URN: {entry['urn']}")
 
 
 @stack.command("ls")

@@ -15,13 +15,15 @@ def state() -> None:
 
 @state.command("delete")
 @common_options
-@click.argument("urns", metavar="URN...", nargs=-1, required=True)
+@click.argument("urns", metavar="[URN]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Everything in the stack.")
 @click.option("--force", is_flag=True, help="Also what is protected.")
 @click.option("--target-dependents", is_flag=True, help="Also what depends on it.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def delete(
     *,
     urns: tuple[str, ...],
+    everything: bool,
     force: bool,
     target_dependents: bool,
     yes: bool,
@@ -32,10 +34,15 @@ def delete(
 ) -> None:
     """Forget resources; what they stand for stays as it is."""
     del engine
+    if everything and urns:
+        raise EngineError("cannot specify a resource URN when deleting all resources")
+    if not everything and not urns:
+        raise EngineError("no resource is named", hint="Give its URN (`wmlfl stack --show-urns`), or --all.")
     found = load_stack(folder, stack_name, non_interactive=non_interactive)
     if not yes:
         if not interactive(non_interactive=non_interactive):
             raise EngineError("--yes must be passed in to proceed when running in non-interactive mode")
-        click.confirm(f"Forget {', '.join(urns)}?", abort=True)
-    found.forget(urns, force=force, dependents=target_dependents)
-    click.echo("Resource deleted" if len(urns) == 1 else "Resources deleted")
+        what = f"every resource of the stack '{found.name.name}'" if everything else ", ".join(urns)
+        click.confirm(f"Forget {what}?", abort=True)
+    count = found.forget(None if everything else urns, force=force, dependents=target_dependents)
+    click.echo("Resource deleted" if count == 1 else f"{count} resources deleted")

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import EngineError
 from .outcomes import ProviderError
-from .showing import SECRET_TEXT, WORDS, shown, step_differences, summary, title
+from .showing import SECRET_TEXT, WORDS, output_lines, shown, step_differences, summary, title
 from .steps import PARTS, Op, Step
+from .urns import name_of
 from .values import Secret, Value, plain
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from .results import Result
     from .settings import ConfigValue
 
+# A longer error is not said twice.
+_LONG = 72
 _QUIET = (Op.SAME, Op.REPLACE)
 
 
@@ -86,6 +89,8 @@ class Display:
         self._lock = threading.Lock()
         self._started: dict[Step, float] = {}
         self._status: dict[str, str] = {}
+        # The first resource with an error, by the error's text.
+        self._errors: dict[str, str] = {}
         self._live: Live | None = None
         if live:
             self._start_live()
@@ -122,7 +127,7 @@ class Display:
                 for line in step_differences(step):
                     self._line(f"       {line}", "dim" if line.startswith("because") else "")
             if error:
-                self._error(error)
+                self._error(step, error)
 
     def message(self, urn: str, severity: str, text: str, *, ephemeral: bool = False) -> None:
         """Show what a program, a provider or the engine has to say."""
@@ -140,8 +145,13 @@ class Display:
             for line in rest:
                 self._line(f"     {line}", "")
 
-    def _error(self, error: EngineError) -> None:
-        self._line(f"       error: {error}", "red")
+    def _error(self, step: Step, error: EngineError) -> None:
+        text, name = str(error), name_of(step.urn)
+        first = self._errors.setdefault(text, name)
+        if first != name and len(text) > _LONG:
+            self._line(f"       error: the same as of {first}, above", "red")
+            return
+        self._line(f"       error: {text}", "red")
         if self._debug and isinstance(error, ProviderError):
             for line in error.detail.rstrip().splitlines():
                 self._line(f"         {line}", "dim")
@@ -163,10 +173,8 @@ class Display:
         if result.outputs and result.kind != "destroy" and result.succeeded:
             self._line("Outputs:", "bold")
             for key in sorted(result.outputs):
-                value = json.dumps(shown(result.outputs[key]), ensure_ascii=False)
-                for mark in (SECRET_TEXT, "[unknown]"):
-                    value = value.replace(f'"{mark}"', mark)
-                self._line(f"    {key}: {value}", "")
+                for line in output_lines(key, result.outputs[key]):
+                    self._line(f"    {line}", "")
         self._line("Resources:", "bold")
         for line in summary(result.changes, dry_run=result.dry_run) or ["no changes"]:
             self._line(f"    {line}", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from .steps import Op, Step
@@ -13,6 +14,8 @@ SECRET_TEXT = "[secret]"  # noqa: S105
 UNKNOWN_TEXT = "[unknown]"
 _HIDDEN = "__provider"
 _LIMIT = 200
+# A whole value that is longer is shown as its parts, one a line.
+_LINE = 72
 
 # operation -> (sign, style, what is to be done, being done, done)
 WORDS: dict[Op, tuple[str, str, str, str, str]] = {
@@ -40,10 +43,16 @@ WORDS: dict[Op, tuple[str, str, str, str, str]] = {
 
 def show(value: Value) -> str:
     """Return a value as people read it, shortened."""
-    text = json.dumps(shown(value), ensure_ascii=False)
+    text = as_text(value)
+    return text if len(text) <= _LIMIT else f"{text[:_LIMIT]}… ({len(text)} characters)"
+
+
+def as_text(value: Value, *, indent: int | None = None) -> str:
+    """Return a whole value as people read it."""
+    text = json.dumps(shown(value), ensure_ascii=False, indent=indent)
     for mark in (SECRET_TEXT, UNKNOWN_TEXT):
         text = text.replace(f'"{mark}"', mark)
-    return text if len(text) <= _LIMIT else f"{text[:_LIMIT]}… ({len(text)} characters)"
+    return text
 
 
 def shown(value: Value) -> Any:
@@ -83,11 +92,23 @@ def _collect(path: str, old: Value, new: Value, found: list[tuple[str, str]]) ->
             after = new[index] if index < len(new) else _MISSING
             _collect(f"{path}[{index}]", before, after, found)
     elif old is _MISSING:
-        found.append((path, f"+ {path}: {show(new)}"))
+        found += _whole("+", path, new)
     elif new is _MISSING:
-        found.append((path, f"- {path}: {show(old)}"))
+        found += _whole("-", path, old)
     elif not equal(old, new):
         found.append((path, f"~ {path}: {show(old)} => {show(new)}"))
+
+
+def _whole(sign: str, path: str, value: Value) -> Iterator[tuple[str, str]]:
+    text = f"{sign} {path}: {show(value)}"
+    if len(text) <= _LINE or not value or not isinstance(value, dict | list):
+        yield path, text
+    elif isinstance(value, dict):
+        for key in sorted(value):
+            yield from _whole(sign, f"{path}.{key}", value[key])
+    else:
+        for index, item in enumerate(value):
+            yield from _whole(sign, f"{path}[{index}]", item)
 
 
 def step_differences(step: Step) -> list[str]:
@@ -109,6 +130,12 @@ def step_differences(step: Step) -> list[str]:
     if step.reason:
         found.insert(0, f"because {step.reason}")
     return found
+
+
+def output_lines(name: str, value: Value) -> list[str]:
+    """Return the lines of an output of the stack: one, or one for each part of a long value."""
+    line = f"{name}: {as_text(value)}"
+    return [line] if len(line) <= _LINE else f"{name}: {as_text(value, indent=4)}".split("\n")
 
 
 def title(step: Step) -> str:

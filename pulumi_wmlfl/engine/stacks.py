@@ -199,17 +199,23 @@ class Stack:
         with self.locked():
             self.write(snapshot)
 
-    def forget(self, urns: Collection[str], *, force: bool = False, dependents: bool = False) -> None:
-        """Take resources out of the state without touching them; `dependents`: also what needs them.
+    def forget(self, urns: Collection[str] | None, *, force: bool = False, dependents: bool = False) -> int:
+        """Take resources (None: all) out of the state without touching them; return how many.
+
+        `dependents`: also what needs them.
 
         Raises:
             EngineError: there is none, one is protected (without `force`), or others need it.
         """
         with self.locked():
             snapshot = self.snapshot()
-            gone, kept = set(urns), []
-            for urn in sorted(gone - {entry.urn for entry in snapshot.resources}):
-                raise EngineError(f"No such resource '{urn}' exists in the current state.")
+            known = {entry.urn for entry in snapshot.resources}
+            gone, kept = known if urns is None else set(urns), []
+            for urn in sorted(gone - known):
+                raise EngineError(
+                    f"No such resource '{urn}' exists in the current state.",
+                    hint="`wmlfl stack --show-urns` lists them.",
+                )
             for entry in snapshot.resources:
                 needed = gone.intersection(entry.needs())
                 if needed and entry.urn not in gone and not dependents:
@@ -223,8 +229,10 @@ class Stack:
                 if entry.protect and not force:
                     raise EngineError(f"'{entry.urn}' is protected.", hint="Pass --force to forget it.")
                 gone.add(entry.urn)
+            count = len(snapshot.resources) - len(kept)
             snapshot.resources = kept
             self.write(snapshot)
+            return count
 
     def exported(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """Return the deployment as `stack export` prints it."""
@@ -258,7 +266,7 @@ def _in_plain(snapshot: Snapshot) -> dict[str, Any]:
         return [opened(item) for item in value] if isinstance(value, list) else value
 
     def text(secret: Secret) -> str:
-        return json.dumps(to_json(secret.value, text), separators=(",", ":"))
+        return json.dumps(to_json(secret.value, text), separators=(",", ":"), ensure_ascii=False)
 
     found: dict[str, Any] = opened(snapshot.to_json(text))
     return found

@@ -136,8 +136,6 @@ def _problem(spec: type[BaseModel], entry: Any) -> Problem:
         near = difflib.get_close_matches(name, known_keys(spec), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         return Problem(where, f"is not a property that WML knows{hint}")
-    if kind == "string_pattern_mismatch":
-        return Problem(where, "must not contain < or >, which WML's firewall refuses")
     if words := _WORDS.get(kind):
         return Problem(where, words.format(**entry.get("ctx", {})))
     return Problem(where, str(entry["msg"]).replace("Input should be", "must be"))

@@ -6,6 +6,7 @@ Unknown keys are refused, except where WML's schema leaves a place open.
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -18,7 +19,7 @@ Json = dict[str, Any]
 FUSION_TYPES = ("iter_avg", "avg", "pfnm", "spahm", "xgb_classifier", "xgb_regressor", "crypto_iter_avg")
 # What the local service fuses beyond WML's enumeration.
 SERVICE_FUSION_TYPES = ("coordinate_median", "trimmed_mean", "krum")
-Text = Annotated[str, Field(min_length=1, pattern=r"^[^<>]*$")]
+_HTML_TAG = re.compile(r"<[a-zA-Z/!][^>]*>")
 
 
 def _fusion_type(value: str) -> str:
@@ -30,6 +31,20 @@ def _fusion_type(value: str) -> str:
             "fusion_type", "must be one of {known}{hint}", {"known": ", ".join(known), "hint": hint}
         )
     return value
+
+
+def _no_html_tags(value: str) -> str:
+    if found := _HTML_TAG.search(value):
+        raise PydanticCustomError(
+            "html_tag",
+            "must not contain a tag: WML's firewall refuses {tag} in a request",
+            {"tag": repr(found.group())},
+        )
+    return value
+
+
+_NoTags = Annotated[str, AfterValidator(_no_html_tags)]
+Text = Annotated[_NoTags, Field(min_length=1)]
 
 
 class _Spec(BaseModel):
@@ -44,7 +59,7 @@ class _Timeouts(_Spec):
 
 class _Scoped(_Spec):
     name: Text
-    description: Annotated[str, Field(pattern=r"^[^<>]*$")] | None = None
+    description: _NoTags | None = None
     tags: list[str] | None = None
     custom: Json | None = None
     project_id: str | None = None
@@ -99,7 +114,7 @@ class _Identity(_Spec):
 
 class _Organization(_Spec):
     name: Text
-    region: str | None = None
+    region: _NoTags | None = None
 
 
 class RemoteTrainingSystemSpec(_Scoped):

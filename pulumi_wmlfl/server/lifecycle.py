@@ -97,7 +97,7 @@ def _serve(
         }
         connections = Connections(most=settings.most_connections, header_seconds=settings.header_seconds)
         services.control.drop_connection = connections.drop
-        listener = connections.listening(listener)
+        bounded = connections.listening(listener)
 
         def announce() -> None:
             for path in ready_files:
@@ -106,7 +106,7 @@ def _serve(
 
         config = _configuration(services, make_parts, connections, certificates.server_file)
         server = _Server(config, announce, ready_files)
-        asyncio.run(server.serve(sockets=[listener]))
+        asyncio.run(server.serve(sockets=[bounded]))
         if server.problem is not None:
             raise server.problem
 

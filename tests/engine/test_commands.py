@@ -94,9 +94,40 @@ def test_a_resource_is_forgotten_and_its_object_stays(project):
     assert f"'{urns['b']}' depends on it" in project.run(*forget, urns["a"], code=1)
     assert "is protected" in project.run(*forget, urns["a"], "--target-dependents", code=1)
     assert "--yes must be passed" in project.run("state", "delete", urns["b"], code=1)
+    assert "Give its URN" in project.run(*forget, code=1)
+    assert urns["b"] in project.run("stack", "--show-urns")
     assert set(urns) == set(project.resources())
     project.run(*forget, urns["b"], "--force")
     assert set(urns) - {"b"} == set(project.resources())
-    project.run(*forget, urns["a"], "--target-dependents")
+    project.run("state", "rm", "--yes", urns["a"], "--target-dependents")
     assert not {"a", "b"} & set(project.resources())
     assert project.objects() == ["a", "b"]
+
+
+def test_a_whole_stack_is_forgotten(project):
+    project.want([{"name": "a"}, {"name": "b", "opts": {"protect": True}}])
+    project.up()
+    forget = ("state", "delete", "--yes", "--all")
+    before = project.resources()
+    assert "cannot specify a resource URN" in project.run(*forget, before["a"]["urn"], code=1)
+    assert "is protected" in project.run(*forget, code=1)
+    assert project.resources() == before
+    assert f"{len(before)} resources deleted" in project.run(*forget, "--force")
+    assert project.resources() == {}
+    assert project.objects() == ["a", "b"]
+
+
+def test_commands_have_the_other_names_that_the_cli_gives_them(project):
+    project.want([{"name": "a"}])
+    project.run("update", "--yes", "--skip-preview")
+    assert project.objects() == ["a"]
+    project.run("config", "set", "key", "value")
+    project.run("config", "remove", "key")
+    assert "key" not in json.loads(project.run("config", "--json"))
+    project.run("down", "--yes", "--skip-preview")
+    assert project.objects() == []
+    project.run("stack", "new", "other")
+    assert "other*" in project.run("stack", "list")
+    project.run("stack", "remove", "--yes", "other")
+    assert "other" not in project.run("stack", "ls")
+    assert "No such command" in project.run("stack", "update", code=2)

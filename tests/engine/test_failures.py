@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import signal
 import socket
 import time
@@ -46,6 +47,15 @@ def test_going_on_after_an_error_does_what_does_not_depend_on_it(project):
     project.want(things)
     project.up("--continue-on-error", code=1)
     assert project.objects() == ["c"]
+
+
+def test_a_long_error_of_several_resources_is_said_once_in_full(project):
+    project.want([{"name": name, "props": {"fail": "create", "secret": "x" * 80}} for name in "abc"])
+    shown = project.up("--continue-on-error", code=1)
+    assert shown.count("x" * 80) == 1
+    first = re.search(r"Thing (\w) create failed", shown)[1]
+    assert shown.count(f"error: the same as of {first}, above") == 2
+    assert shown.count("create failed") == 3
 
 
 def test_a_failed_update_and_a_failed_delete_keep_the_old_state(project):

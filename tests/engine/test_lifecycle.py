@@ -57,6 +57,21 @@ def test_what_changes_is_updated_replaced_or_deleted(project):
     assert project.objects() == ["a", "b"]
 
 
+def test_a_long_value_is_shown_part_by_part_in_order(project):
+    parts = {"z": "z" * 40, "a": {"y": 2, "b": [1, {"d": 4, "c": 3}]}, "list": ["l" * 70, 5], "empty": {}}
+    project.want([{"name": "a", "props": {"settings": parts, "short": {"b": 2, "a": 1}}}])
+    shown = [line.strip() for line in project.run("preview").splitlines()]
+    first = shown.index('+ settings.a: {"b": [1, {"c": 3, "d": 4}], "y": 2}')
+    assert shown[first : first + 6] == [
+        '+ settings.a: {"b": [1, {"c": 3, "d": 4}], "y": 2}',
+        "+ settings.empty: {}",
+        f'+ settings.list[0]: "{"l" * 70}"',
+        "+ settings.list[1]: 5",
+        f'+ settings.z: "{"z" * 40}"',
+        '+ short: {"a": 1, "b": 2}',
+    ]
+
+
 def test_delete_before_replace_takes_its_dependents_along(project):
     things = [
         {"name": "a", "props": {"fixed": 1, "first_delete": True}},

@@ -32,7 +32,7 @@ WRONG = {
         {"federated_learning": learning(remote_training=parties(1, qorum=1))},
         "federated_learning.remote_training.qorum: is not a property that WML knows; did you mean 'quorum'?",
     ),
-    "firewall": ("models", {"description": "<b>"}, "description: must not contain < or >"),
+    "firewall": ("models", {"description": "<b>"}, "description: must not contain a tag"),
     "scopes": ("models", {"space_id": "s"}, "either project_id or space_id"),
     "nobody": ("remote_training_systems", {"allowed_identities": []}, "allowed_identities: "),
     "identity": (
@@ -46,7 +46,11 @@ WRONG = {
         {"federated_learning": learning(fusion_type="spahm")},
         "federated_learning.fusion_type: spahm exists for scikit-learn only",
     ),
-    "rounds": (T, {"federated_learning": learning(rounds=0)}, "federated_learning.rounds: must be at least 1"),
+    "rounds": (
+        T,
+        {"federated_learning": learning(rounds=0)},
+        "federated_learning.rounds: must be at least 1",
+    ),
     "text": (
         T,
         {"federated_learning": learning(rounds="5")},
@@ -93,6 +97,20 @@ def test_what_is_wrong_is_named_on_its_property(provider, declare, case):
     collection, fields, said = WRONG[case]
     inputs = {key: value for key, value in declare(collection, **fields).items() if value is not None}
     assert [text for text in failures(provider, collection, inputs) if said in text]
+
+
+TAGS = ["<b>", "a <b>bold</b> name", "</b>", "<!-- x -->", "a<b and c>d", "<br\n/>"]
+NO_TAGS = ["accuracy > 0.8", "a < b > c", "5 <6 and 8> 7", "<3", "->", "<>", "< b >", "<b"]
+
+
+@pytest.mark.parametrize("text", [*TAGS, *NO_TAGS])
+def test_only_tags_are_refused_as_by_the_service(provider, declare, service, text):
+    inputs = declare("models", name=text, description=text)
+    found = failures(provider, "models", inputs)
+    body = {key: value for key, value in inputs.items() if key not in ("content", "timeouts")}
+    answer = service.http()("POST", "/ml/v4/models", json=body)
+    assert len(found) == (2 if text in TAGS else 0)
+    assert answer.status_code == (400 if text in TAGS else 201), answer.text
 
 
 def test_all_problems_come_at_once(provider, declare):
