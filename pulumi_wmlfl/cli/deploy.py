@@ -173,6 +173,8 @@ def _confirm(question: str, *, non_interactive: bool) -> None:
 
 
 def _run(stack: Stack, kind: str, options: dict[str, Any], *, dry_run: bool) -> Result:
+    # Else gRPC may print past the display that a provider goes away. It reads this when it is first used.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     from ..engine.api import default_parallel
     from ..engine.display import make_display
     from ..engine.run import run

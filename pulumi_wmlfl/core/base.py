@@ -18,7 +18,7 @@ from ..schema.inputs import check_inputs, known_facts, normalise
 from ..schema.policy import FIELDS, Change, Field
 from .diff import differs, restore
 from .making import Identity, Maker
-from .marker import marker_of, without_markers
+from .marker import is_of_stack, marker_of, without_markers
 from .patch import emptied, patch_for
 from .results import CheckResult, Created, DiffResult, InitFailed, Json, Progress, Undone
 
@@ -148,6 +148,13 @@ class Manager:
         if known is None:
             raise NotFound(
                 f"There is no {self.noun} {object_id} to adopt in this project or space.", status=404
+            )
+        marker = str(known[1].get("marker") or "")
+        if marker and self._identity is not None and not is_of_stack(marker, self._identity.urn):
+            raise WmlflError(
+                f"The {self.noun} {object_id} cannot be adopted: it carries the marker of another stack, "
+                f"{marker}, whose destroy deletes it if that stack still has it.",
+                hint="Let the other stack forget it, then use `wmlfl import --from-other-stack`.",
             )
         fixed = self.diff(known[1], inputs).replaces
         if fixed:

@@ -104,6 +104,12 @@ def test_a_resource_is_forgotten_and_its_object_stays(project):
     assert project.objects() == ["a", "b"]
 
 
+def test_grpc_prints_errors_only_unless_more_is_asked_for(project):
+    (project.folder / "__main__.py").write_text("import os\nprint('says', os.environ['GRPC_VERBOSITY'])\n")
+    assert "says ERROR" in project.run("preview")
+    assert "says INFO" in project.run("preview", env={"GRPC_VERBOSITY": "INFO"})
+
+
 def test_a_whole_stack_is_forgotten(project):
     project.want([{"name": "a"}, {"name": "b", "opts": {"protect": True}}])
     project.up()

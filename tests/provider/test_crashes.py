@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from pulumi_wmlfl.core.marker import is_marker
+from pulumi_wmlfl.core.marker import is_marker, new_marker
 from tests.provider.samples import Declare
 from tests.support.provider import Failure, local_config, start_provider
 from tests.support.service import start_service, wait_until
@@ -321,6 +321,18 @@ def test_adopt_id_takes_over_an_existing_object(deployment, declare, service, co
         with pytest.raises(Failure, match=r"no model nothing to adopt"):
             provider.create(M, {**inputs, "adopt_id": "nothing"})
     assert len(objects(service, M)) == 1
+
+
+def test_adopt_id_leaves_an_object_of_another_stack_alone(deployment, declare, service):
+    marker = new_marker("urn:pulumi:other::test::pulumi-python:dynamic/wmlfl:RemoteTrainingSystem::a")
+    existing = service.client().create(R, {**declare(R), "tags": [marker]}).id
+    before = service.client().get(R, existing, service.scope).entity
+    with (
+        deployment() as provider,
+        pytest.raises(Failure, match=f"{existing} cannot be adopted: it carries the marker of another stack"),
+    ):
+        provider.create(R, declare(R, adopt_id=existing, description="ours now"))
+    assert service.client().get(R, existing, service.scope).entity == before
 
 
 def test_the_provider_ends_when_the_engine_is_gone(deployment, declare):
