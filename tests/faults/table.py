@@ -1,6 +1,6 @@
 """Runs every chain and writes what became of each case: `python -m tests.faults.table`, see `--help`.
 
-Takes about an hour for each engine. For each kind of harm the first request of every step is harmed, then the
+Takes half an hour for each engine. For each kind of harm the first request of every step is harmed, then the
 second, and so on, until no step has so many requests: then every request was harmed. Cases are kept in a file
 as they end (`--cases`), and are not run again; the table is made of all that the file has.
 """
