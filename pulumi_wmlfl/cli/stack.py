@@ -93,10 +93,7 @@ def init(
 
     project = load_project(folder)
     backend = open_backend(project)
-    wanted = name or stack_name
-    if not wanted:
-        raise EngineError("missing stack name", hint="wmlfl stack init NAME")
-    made = project.stack(wanted)
+    made = project.stack(_named(name or stack_name, "init"))
     Stack.create(project, made, backend, ask=asker(non_interactive=non_interactive))
     if not no_select:
         select_stack(project, backend.url, made)
@@ -123,10 +120,7 @@ def select(
 
     project = load_project(folder)
     backend = open_backend(project)
-    wanted = name or stack_name
-    if not wanted:
-        raise EngineError("missing stack name", hint="wmlfl stack select NAME")
-    chosen = project.stack(wanted)
+    chosen = project.stack(_named(name or stack_name, "select"))
     if create and not backend.file(chosen).exists():
         Stack.create(project, chosen, backend, ask=asker(non_interactive=non_interactive))
         click.echo(f"Created stack '{chosen.name}'")
@@ -256,3 +250,9 @@ def import_(
     found = load_stack(folder, stack_name, non_interactive=non_interactive)
     found.import_deployment(content, force=force)
     click.echo("Import complete.")
+
+
+def _named(wanted: str | None, command: str) -> str:
+    if not wanted:
+        raise EngineError("missing stack name", hint=f"wmlfl stack {command} NAME")
+    return wanted
